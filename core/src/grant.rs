@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::environment::api_hosts::ApiHosts;
 use crate::grant::expiry::end_of;
-use crate::grant::server_clock::{Exchange, moved};
+use crate::grant::server_clock::{Exchange, shifted};
 use crate::wire::access_token::{AccessToken, MarketDataToken};
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::wire::error::Error;
@@ -188,7 +188,7 @@ impl Grant {
         let refresh = value.refresh_token.map(|token| RefreshGrant {
             token,
             expires_at: refresh_ends,
-            issued_at: Some(moved(exchange.sent, exchange.measured_offset())),
+            issued_at: Some(shifted(exchange.sent, exchange.measured_offset())),
         });
         let expires_at = end_of(lifetime, &exchange)?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("access_token"))?;
@@ -210,7 +210,7 @@ impl Grant {
     /// measured by the grant's exchange corrects `now`.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> Duration {
-        let server_now = moved(now, self.exchange.measured_offset());
+        let server_now = shifted(now, self.exchange.measured_offset());
         Duration::try_from(self.expires_at.duration_since(server_now)).unwrap_or_default()
     }
 }

@@ -11,8 +11,8 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use stored_limits::Address;
 use stored_limits::ReadRequest;
+pub(crate) use stored_limits::StoredLimits;
 
 use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, add_without_duplicates, later, shifted};
 
@@ -179,13 +179,13 @@ impl RateBudget {
     #[must_use]
     pub fn earliest(&self, now: Timestamp, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten();
-        gates.map(|gate| gate.end_seen_at(now)).fold(self.next_place(now, operation), Timestamp::max)
+        gates.map(|gate| gate.end_seen_at(now)).fold(self.hourly_limit_allows_at(now, operation), Timestamp::max)
     }
 
     /// The earliest time, `now` or later, at which the hourly limit allows a request of this kind. A request that was
     /// counted with a clock that is ahead counts as sent now.
-    pub(crate) fn next_place(&self, now: Timestamp, operation: Operation) -> Timestamp {
-        self.next_place_of(now, operation, operation.per_hour())
+    pub(crate) fn hourly_limit_allows_at(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        self.limit_allows_at(now, operation, operation.per_hour())
     }
 
     /// The earliest time, `now` or later, at which a session that can also refresh may renew without using the renewals
@@ -194,7 +194,7 @@ impl RateBudget {
         let reserved = self.needed_renewals.max(RESERVED_RENEWALS);
         match Operation::Renew.per_hour().saturating_sub(reserved) {
             0 => Timestamp::MAX,
-            spare => self.next_place_of(now, Operation::Renew, spare),
+            spare => self.limit_allows_at(now, Operation::Renew, spare),
         }
     }
 
@@ -203,14 +203,14 @@ impl RateBudget {
         self.needed_renewals = usize::try_from(per_hour).unwrap_or(usize::MAX);
     }
 
-    fn next_place_of(&self, now: Timestamp, operation: Operation, per_hour: usize) -> Timestamp {
+    fn limit_allows_at(&self, now: Timestamp, operation: Operation, per_hour: usize) -> Timestamp {
         let taken = self.newest_to_wait_for(operation, per_hour);
         taken.map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
     }
 
     /// When a request of this kind may be sent, by the clock of the sessions that counted. `Timestamp::MIN` if at any
     /// time.
-    pub(crate) fn opens(&self, operation: Operation) -> Timestamp {
+    pub(crate) fn opens_at(&self, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
         let place = self.newest_to_wait_for(operation, operation.per_hour()).map(|taken| later(taken, ONE_HOUR));
         gates.chain(place).max().unwrap_or(Timestamp::MIN)
@@ -441,14 +441,14 @@ mod tests {
     #[test]
     fn a_login_waits_for_the_hourly_limit_and_the_captcha_of_its_budget() {
         let mut budget = RateBudget::default();
-        assert_eq!(budget.opens(Operation::LogIn), Timestamp::MIN);
+        assert_eq!(budget.opens_at(Operation::LogIn), Timestamp::MIN);
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
         }
-        assert_eq!(budget.opens(Operation::LogIn), start() + minutes(60));
+        assert_eq!(budget.opens_at(Operation::LogIn), start() + minutes(60));
         budget.close(start(), Operation::LogIn, ONE_HOUR + ONE_HOUR);
-        assert_eq!(budget.opens(Operation::LogIn), start() + minutes(120));
-        assert_eq!(budget.opens(Operation::Renew), Timestamp::MIN);
+        assert_eq!(budget.opens_at(Operation::LogIn), start() + minutes(120));
+        assert_eq!(budget.opens_at(Operation::Renew), Timestamp::MIN);
     }
 
     #[test]

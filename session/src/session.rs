@@ -211,12 +211,12 @@ impl Session {
             stopped: None,
             events: VecDeque::new(),
         };
-        session.begin();
+        session.take_from_login();
         session
     }
 
     /// Takes the code, token or grant from the login.
-    fn begin(&mut self) {
+    fn take_from_login(&mut self) {
         let Some(app) = self.login.app().cloned() else { return };
         match core::mem::replace(&mut self.login, Start::App(app)) {
             Start::Password(_) | Start::App(_) => {}

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::network_budget::Address;
+use crate::network_budget::StoredLimits;
 pub use crate::record::OwnerMismatch;
 use crate::record::{Fact, Owner, Record};
 use crate::time_arithmetic::{LATE, later};
@@ -39,7 +39,7 @@ const VERSION: u32 = 1;
 #[derive(Clone)]
 pub struct StoredSession(pub(crate) Box<Stored>);
 
-/// The record of a session and the record of its network address.
+/// The record of a session and the limits of its network address.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) owner: Option<Owner>,
@@ -50,7 +50,7 @@ pub(crate) struct Stored {
     /// The assumed offset by which the expiry of the tokens was derived, if no answer confirmed the offset.
     pub(crate) assumed_offset: Option<SignedDuration>,
     pub(crate) record: Record,
-    pub(crate) address: Address,
+    pub(crate) limits: StoredLimits,
 }
 
 impl StoredSession {
@@ -77,7 +77,7 @@ impl StoredSession {
     #[must_use]
     pub fn keep_for(&self) -> Option<Duration> {
         let written_at = self.0.written_at?;
-        let end = self.0.record.ends().max(self.0.address.ends()).unwrap_or(written_at).max(written_at);
+        let end = self.0.record.ends().max(self.0.limits.ends()).unwrap_or(written_at).max(written_at);
         if end == Timestamp::MAX {
             return None;
         }
@@ -110,7 +110,7 @@ impl StoredSession {
         stored.clock_offset = stored.clock_offset.map(|offset| offset.saturating_sub(by));
         stored.assumed_offset = stored.assumed_offset.map(|offset| offset.saturating_sub(by));
         stored.record.shift(by);
-        stored.address.shift(by);
+        stored.limits.shift(by);
         self
     }
 }
@@ -141,7 +141,7 @@ impl Serialize for StoredSession {
             }
         }
         self.0.record.write(&mut map)?;
-        self.0.address.write(&mut map)?;
+        self.0.limits.write(&mut map)?;
         map.end()
     }
 }
@@ -159,7 +159,7 @@ fn read(mut fields: Fields) -> Result<Stored, Damage> {
         clock_offset: fields.take::<Option<i64>>("clockOffsetMs")?.map(SignedDuration::from_millis),
         assumed_offset: fields.take::<Option<i64>>("assumedOffsetMs")?.map(SignedDuration::from_millis),
         record: Record::read(&mut fields)?,
-        address: Address::read(&mut fields)?,
+        limits: StoredLimits::read(&mut fields)?,
     })
 }
 

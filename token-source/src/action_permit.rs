@@ -68,7 +68,7 @@ impl Permit {
         self.shared.update(|session, now| {
             let budget = &self.shared.settings.budget;
             let mut guard = budget.lock();
-            budget.uncount();
+            budget.request_ended();
             match result {
                 Ok(response) => session.receive(now, id, response, &mut guard),
                 Err((failure, cause)) => session.failed_because(now, id, failure, &cause, &mut guard),
@@ -92,7 +92,7 @@ impl Drop for Permit {
         let abandoned = || StoreError::new(StoreErrorKind::Unreachable, "the call of the store was abandoned");
         self.report_store_answer(Err(abandoned()));
         let rest = self.rest.take();
-        self.shared.change(|driver| match rest {
+        self.shared.change_driver(|driver| match rest {
             Some(rest) => driver.rest(self.claim, rest),
             None => driver.release(self.claim),
         });

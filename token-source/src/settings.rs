@@ -76,11 +76,11 @@ impl SharedBudget {
         self.0.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn count(&self) {
+    pub(crate) fn request_sent(&self) {
         self.0.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn uncount(&self) {
+    pub(crate) fn request_ended(&self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 

@@ -148,7 +148,7 @@ impl Shared {
             clock,
             settings,
         };
-        shared.with(|_, _| ());
+        shared.update_and_deliver(|_, _| ());
         shared
     }
 
@@ -267,12 +267,12 @@ impl Shared {
 
     /// Polls the session. The second value is true if the budget may soon allow more.
     fn poll(&self) -> (Action, bool) {
-        self.with(|session, now| {
+        self.update_and_deliver(|session, now| {
             let budget = &self.settings.budget;
             let mut guard = budget.lock();
             let action = session.poll(now, &mut guard);
             match &action {
-                Action::Send { .. } => budget.count(),
+                Action::Send { .. } => budget.request_sent(),
                 Action::Wait { until } => {
                     if let Some(deadline) = session.waits_for() {
                         tracing::debug!(target: "tradovate_auth::session", "waits until {until:.0}: {deadline}");
@@ -298,7 +298,7 @@ impl Shared {
     /// Returns a snapshot, with which a later process can continue the session.
     #[must_use]
     pub fn snapshot(&self) -> StoredSession {
-        self.with(|session, now| session.snapshot(now, &self.settings.budget.lock()))
+        self.update_and_deliver(|session, now| session.snapshot(now, &self.settings.budget.lock()))
     }
 
     /// Adopts a snapshot that another process has stored.
@@ -312,7 +312,7 @@ impl Shared {
     /// # Errors
     /// The errors of [`Session::adopt_answer`].
     pub fn adopt_answer(&self, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
-        let result = self.with(|session, now| session.adopt_answer(now, answer));
+        let result = self.update_and_deliver(|session, now| session.adopt_answer(now, answer));
         self.wake();
         result
     }
@@ -340,7 +340,7 @@ impl Shared {
         is_driven
             || self.carriers.load(Ordering::SeqCst) > 0
             || holds_lease
-            || session.has_unstored_grant()
+            || session.has_unstored_token()
             || self.events.is_waiting()
     }
 
@@ -363,13 +363,13 @@ impl Shared {
     }
 
     /// Calls `act` with the session, then delivers the resulting events.
-    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
+    pub(crate) fn update_and_deliver<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let result = self.update(act);
         self.deliver();
         result
     }
 
-    /// Like [`Self::with`], but leaves the events to the next delivery. If the token or the hosts have changed, this
+    /// Like [`Self::update_and_deliver`], but leaves the events to the next delivery. If the token or the hosts have changed, this
     /// wakes waiting callers before a callback runs.
     pub(crate) fn update<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let now = self.clock.now();
@@ -377,7 +377,7 @@ impl Shared {
         let result = act(&mut session, now);
         self.events.take(&mut session);
         let has_published = self.publish(&session, now);
-        let wants_driver = session.is_verifying() || session.has_unstored_grant();
+        let wants_driver = session.is_verifying() || session.has_unstored_token();
         self.wants_driver.store(wants_driver, Ordering::Relaxed);
         drop(session);
         if has_published {
@@ -397,7 +397,7 @@ impl Shared {
 
     /// Changes the state of the driver, wakes all waiting callers, then delivers events. Another caller may drive the
     /// session during the delivery.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Driver)) {
+    pub(crate) fn change_driver(&self, change: impl FnOnce(&mut Driver)) {
         change(&mut lock(&self.driver));
         (self.changed)();
         self.deliver();
@@ -412,7 +412,7 @@ impl Shared {
     }
 
     fn wake(&self) {
-        self.change(Driver::wake);
+        self.change_driver(Driver::wake);
     }
 
     /// Publishes the token and the environment of the session. Returns whether the token or the environment has

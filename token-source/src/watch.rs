@@ -36,7 +36,7 @@ pub struct Seen {
 impl Seen {
     /// The current state.
     #[must_use]
-    pub fn now(shared: &Shared) -> Self {
+    pub fn current(shared: &Shared) -> Self {
         Self::of(shared.token().as_ref(), shared.environment(), shared.stop_reason().as_ref())
     }
 

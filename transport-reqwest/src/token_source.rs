@@ -206,7 +206,7 @@ impl TokenSource {
     /// ```
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch { seen: Seen::now(&self.inner.shared), source: Arc::clone(&self.inner) }
+        Watch { seen: Seen::current(&self.inner.shared), source: Arc::clone(&self.inner) }
     }
 
     /// Forgets all tokens and stops the session. If the session is [shared](TokenSourceBuilder::shared), the source

@@ -227,7 +227,7 @@ impl ServerClock {
     /// Converts a local time to a server time.
     #[must_use]
     pub fn server_time(&self, local: Timestamp) -> Timestamp {
-        moved(local, self.offset())
+        shifted(local, self.offset())
     }
 }
 
@@ -239,7 +239,7 @@ pub fn later(moment: Timestamp, by: Duration) -> Timestamp {
 
 /// The time that a clock shows at `moment` if it is ahead by `by`.
 #[must_use]
-pub fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
+pub fn shifted(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(moment)
 }
 

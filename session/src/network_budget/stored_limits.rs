@@ -1,4 +1,4 @@
-//! [`Address`]: the stored facts of a network address: lock-outs, closed endpoints, and the logins of the hour. The
+//! [`StoredLimits`]: the stored facts of a network address: lock-outs, closed endpoints, and the logins of the hour. The
 //! budget owns them.
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -19,7 +19,7 @@ const STORED: [Operation; 1] = [Operation::LogIn];
 
 /// The stored facts of a network address. All times are local.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Address {
+pub(crate) struct StoredLimits {
     locked: Option<Gate>,
     closed: BTreeMap<Operation, Gate>,
     /// Requests that the server still counts.
@@ -38,7 +38,7 @@ pub(super) struct ReadRequest {
     counted: Timestamp,
 }
 
-impl Address {
+impl StoredLimits {
     pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         if let Some(gate) = &self.locked {
             map.serialize_entry("lockOut", gate)?;
@@ -82,44 +82,44 @@ impl Address {
 impl RateBudget {
     /// The facts to store, with the gates that are closed at `now` by the session's clock, and the requests that were
     /// sent at a time for which `counts` is true.
-    pub(crate) fn address(
+    pub(crate) fn stored_limits(
         &self,
         now: Timestamp,
         gates: &[(Option<Operation>, Gate)],
         mut counts: impl FnMut(Timestamp) -> bool,
-    ) -> Address {
-        let mut address = Address::default();
+    ) -> StoredLimits {
+        let mut limits = StoredLimits::default();
         for (operation, gate) in gates {
             match operation {
-                Some(operation) => drop(address.closed.insert(*operation, *gate)),
-                None => address.locked = Some(*gate),
+                Some(operation) => drop(limits.closed.insert(*operation, *gate)),
+                None => limits.locked = Some(*gate),
             }
         }
         for operation in STORED {
             let sent: VecDeque<_> = self.taken(now, operation).filter(|sent| counts(*sent)).collect();
             if !sent.is_empty() {
-                address.sent.insert(operation, sent);
+                limits.sent.insert(operation, sent);
             }
         }
-        address
+        limits
     }
 
     /// Merges the facts that another session behind the address has stored. No gate lasts longer than its `holds_for`,
     /// whatever clock wrote it.
-    pub(crate) fn merge(&mut self, now: Timestamp, address: &Address) {
-        if let Some(gate) = address.locked.and_then(|gate| gate.left_at(now)) {
+    pub(crate) fn merge(&mut self, now: Timestamp, limits: &StoredLimits) {
+        if let Some(gate) = limits.locked.and_then(|gate| gate.left_at(now)) {
             self.learn_lock(gate);
         }
-        for (operation, gate) in &address.closed {
+        for (operation, gate) in &limits.closed {
             if let Some(gate) = gate.left_at(now) {
                 self.learn_closing(*operation, gate);
             }
         }
-        for (operation, sent) in &address.sent {
-            if address.translated_by.is_zero() {
+        for (operation, sent) in &limits.sent {
+            if limits.translated_by.is_zero() {
                 self.learn(now, *operation, sent.iter().copied());
             } else {
-                self.learn_translated(now, *operation, sent, address.translated_by);
+                self.learn_translated(now, *operation, sent, limits.translated_by);
             }
         }
     }

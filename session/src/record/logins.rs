@@ -85,8 +85,9 @@ pub(crate) struct Refused {
 struct Loss {
     at: Timestamp,
     kicks: u32,
+    /// After a kick: the earliest time of the next login or refresh.
     #[serde(default, skip_serializing_if = "is_default")]
-    next_log_in: Option<Timestamp>,
+    pause_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +124,7 @@ impl LogIns {
         let third = counted.get(1).filter(|_| counted.iter().take(2).any(|attempt| attempt.is_unknown()));
         let third = third.map(|first| later(first.sent, TWO_AT_MOST));
         let retry_at = self.refusal().and_then(|refused| refused.retry_at);
-        [retry_at, self.after_kick(), crowded, third, self.pause(own, under_way)]
+        [retry_at, self.kick_pause_until(), crowded, third, self.pause(own, under_way)]
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)
@@ -177,7 +178,7 @@ impl LogIns {
     }
 
     /// The refusal after which the session does not try the credentials again.
-    pub(crate) fn given_up(&self) -> Option<&Refused> {
+    pub(crate) fn final_refusal(&self) -> Option<&Refused> {
         self.refusal().filter(|refused| refused.retry_at.is_none())
     }
 
@@ -186,9 +187,9 @@ impl LogIns {
         self.refusal().is_some_and(|refused| refused.retry_at.is_some())
     }
 
-    /// The earliest time at which the session may log in after a kick.
-    pub(crate) fn after_kick(&self) -> Option<Timestamp> {
-        self.loss?.next_log_in
+    /// The earliest time at which the session may log in or refresh after a kick.
+    pub(crate) fn kick_pause_until(&self) -> Option<Timestamp> {
+        self.loss?.pause_until
     }
 
     /// The program asks for another try, whatever was refused before.
@@ -206,7 +207,7 @@ impl LogIns {
 
     /// A login is about to be sent. It counts as possibly successful until its outcome is known.
     pub(crate) fn announce(&mut self, now: Timestamp, ids: &mut Jitter) -> AttemptId {
-        self.forget(now);
+        self.drop_outdated(now);
         // Two processes with the same seed get different ids.
         let id = AttemptId(ids.next() ^ now.as_microsecond().unsigned_abs());
         self.attempts.push(Attempt { id, status: Status::Announced, sent: now, until: None });
@@ -285,7 +286,7 @@ impl LogIns {
         let next = is_kick.then(|| later(now, wait));
         let at = last.map_or(now, |last| last.at.max(now));
         let kicks = if is_kick { kicks.saturating_add(1) } else { 0 };
-        self.loss = Some(Loss { at, kicks, next_log_in: next.max(self.after_kick()) });
+        self.loss = Some(Loss { at, kicks, pause_until: next.max(self.kick_pause_until()) });
         next
     }
 
@@ -298,7 +299,7 @@ impl LogIns {
     }
 
     /// Drops logins that no longer count.
-    pub(crate) fn forget(&mut self, now: Timestamp) {
+    pub(crate) fn drop_outdated(&mut self, now: Timestamp) {
         if self.attempts.iter().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
             self.attempts.clear();
         }
@@ -382,7 +383,7 @@ impl Fact for LogIns {
         }
         if let Some(loss) = &mut self.loss {
             loss.at = shifted(loss.at, by);
-            loss.next_log_in.shift(by);
+            loss.pause_until.shift(by);
         }
     }
 
@@ -398,20 +399,20 @@ impl Fact for LogIns {
         }
         if let Some(loss) = &mut self.loss {
             loss.at = loss.at.min(now);
-            loss.next_log_in.iter_mut().for_each(|next| correct_wait(next, now));
+            loss.pause_until.iter_mut().for_each(|next| correct_wait(next, now));
         }
-        self.forget(now);
+        self.drop_outdated(now);
     }
 
     fn ends(&self) -> Option<Timestamp> {
-        if self.given_up().is_some() {
+        if self.final_refusal().is_some() {
             return Some(Timestamp::MAX);
         }
         let attempts = self
             .attempts
             .iter()
             .map(|attempt| later(attempt.sent, FORGOTTEN).max(attempt.until.unwrap_or(attempt.sent)));
-        let loss = self.loss.map(|loss| later(loss.at, FORGOTTEN)).max(self.after_kick());
+        let loss = self.loss.map(|loss| later(loss.at, FORGOTTEN)).max(self.kick_pause_until());
         let retry_at = self.refusal().and_then(|refused| refused.retry_at);
         attempts.max().max(loss).max(retry_at)
     }

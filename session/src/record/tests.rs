@@ -122,7 +122,7 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
     ]);
     let refused =
         object([("ofTry?", count()), ("at", at()), ("retryAt?", at()), ("text", one_of(&["no", "wrong password"]))]);
-    let loss = object([("at", at()), ("kicks", count()), ("nextLogIn?", at())]);
+    let loss = object([("at", at()), ("kicks", count()), ("pauseUntil?", at())]);
     let log_ins = object([
         ("attempts?", prop::collection::vec(attempt, 0..4).prop_map(with_own_ids).boxed()),
         ("answeredAt?", at()),
@@ -385,7 +385,7 @@ proptest! {
         assert_eq!(moved.tokens, record.tokens);
         assert_eq!(moved.password_expires_at, record.password_expires_at);
         assert_eq!(moved.verified_at, record.verified_at.map(|at| at + by));
-        assert_eq!(moved.log_ins.after_kick(), record.log_ins.after_kick().map(|at| at + by));
+        assert_eq!(moved.log_ins.kick_pause_until(), record.log_ins.kick_pause_until().map(|at| at + by));
         assert_eq!(moved.pause.until(), record.pause.until().map(|at| at + by));
         let postponed = |it: &Record| it.postponed.get().map(|ticket| ticket.until);
         assert_eq!(postponed(&moved), postponed(&record).map(|at| at + by));
@@ -489,7 +489,7 @@ fn a_record_ends_with_the_last_of_its_facts() {
             json!({"logIns": {"attempts": [{"id": 1, "status": "unknown", "sent": at(0), "until": at(9000)}]}}),
         ),
         ("a loss", json!({"logIns": {"loss": {"at": at(1), "kicks": 0}}})),
-        ("a kick", json!({"logIns": {"loss": {"at": at(1), "kicks": 1, "nextLogIn": at(8000)}}})),
+        ("a kick", json!({"logIns": {"loss": {"at": at(1), "kicks": 1, "pauseUntil": at(8000)}}})),
         ("a refusal with another try", json!({"logIns": {"refused": {"at": at(0), "retryAt": at(3600)}}})),
         (
             "a ticket",

@@ -143,7 +143,7 @@ impl Session {
 
     /// Adopts the limits of the network address. Returns the snapshot if it belongs to the session's owner.
     fn of_owner(&mut self, now: Timestamp, stored: Stored, budget: &mut RateBudget) -> Option<Stored> {
-        budget.merge(now, &stored.address);
+        budget.merge(now, &stored.limits);
         let is_other_user = self.user_id().zip(stored.record.user_id).is_some_and(|(known, stored)| known != stored);
         let mismatch = self.owner().mismatch(stored.owner.as_ref());
         let mismatch = mismatch.or(is_other_user.then_some(OwnerMismatch::UserId));
@@ -197,7 +197,7 @@ impl Session {
         let before = self.record.tokens.clone();
         let was_alive = self.renewable(now).is_some();
         self.record.merge(other);
-        self.record.log_ins.forget(now);
+        self.record.log_ins.drop_outdated(now);
         if self.has_another_try {
             self.record.log_ins.try_again();
         }
@@ -247,7 +247,7 @@ impl Session {
         if expires_at > self.clock.server_time(now) {
             self.report(now, EventKind::Adopted { expires_at });
         }
-        self.hold(since, expires_at, life);
+        self.plan_renewal(since, expires_at, life);
         self.token.refreshed_at = None;
     }
 

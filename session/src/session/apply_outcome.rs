@@ -289,8 +289,8 @@ impl Session {
         self.persistence.changed();
         if was_alive {
             self.report(now, EventKind::SessionLost);
-            if let Some(next_log_in) = self.record.log_ins.lost(noticed, now) {
-                self.report(now, EventKind::PossiblyKicked { next_log_in });
+            if let Some(until) = self.record.log_ins.lost(noticed, now) {
+                self.report(now, EventKind::PossiblyKicked { until });
             }
         }
     }

@@ -114,8 +114,8 @@ pub enum EventKind {
     /// program may log in as the same user. The session waits before it gets a new token, so that the two programs do
     /// not keep closing each other's server sessions. This event follows [`SessionLost`](Self::SessionLost).
     PossiblyKicked {
-        /// The earliest time of the next login or refresh.
-        next_log_in: Timestamp,
+        /// The session neither logs in nor refreshes before this time.
+        until: Timestamp,
     },
     /// The server moved the user to other hosts, or the session returned to the configured hosts. The program has to
     /// connect to the new hosts: see [`Session::environment`](crate::Session::environment).

@@ -141,7 +141,7 @@ impl Session {
         if operation == Some(Operation::Refresh) {
             self.report_consent_due(now);
         }
-        self.hold(now, expires_at, life);
+        self.plan_renewal(now, expires_at, life);
         if operation == Some(Operation::Refresh) {
             self.token.refreshed_at = Some(now);
         }
@@ -150,11 +150,11 @@ impl Session {
     }
 
     /// The record has a new access token: plans its renewal.
-    pub(super) fn hold(&mut self, since: Timestamp, expires_at: Timestamp, life: Duration) {
+    pub(super) fn plan_renewal(&mut self, since: Timestamp, expires_at: Timestamp, life: Duration) {
         let before = self.renew_before(life);
         let spread = self.jitter.up_to(before.checked_div(10).unwrap_or_default());
         //= R-RENEW-6
-        self.token.next(since, earlier(expires_at, before.saturating_add(spread)));
+        self.token.hold_new(since, earlier(expires_at, before.saturating_add(spread)));
         if let Some(access) = &self.record.tokens.access {
             self.record.pause.begin(access.issued_at);
         }

@@ -241,7 +241,7 @@ impl Session {
             now,
             longest: self.policy.deadline(),
             wanted,
-            is_unstored: self.has_unstored_grant(),
+            is_unstored: self.has_unstored_token(),
             load_every: self.load_every(now),
         })
     }

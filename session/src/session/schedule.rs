@@ -64,7 +64,7 @@ impl Session {
     /// request now.
     pub(crate) fn outlook(&self, now: Timestamp, budget: &RateBudget) -> Option<Outlook> {
         let (operation, due) = self.next_request(now, budget).ok().filter(|_| self.is_resting())?;
-        let wanted = self.held_back(now, operation).max(due);
+        let wanted = self.allowed_without_budget(now, operation).max(due);
         let market_data_due = self.market_data_due(now, budget);
         let next = if wanted <= now {
             Some(operation)
@@ -87,15 +87,18 @@ impl Session {
 
     /// The earliest time, not before `now`, at which the budget and all other limits allow the request.
     pub(super) fn allowed(&self, now: Timestamp, operation: Operation, budget: &RateBudget) -> Timestamp {
-        budget.next_place(now, operation).max(self.gates.end(operation)).max(self.held_back(now, operation))
+        budget
+            .hourly_limit_allows_at(now, operation)
+            .max(self.gates.end(operation))
+            .max(self.allowed_without_budget(now, operation))
     }
 
     /// The earliest time, not before `now`, that everything except the budget and the gates allows.
-    fn held_back(&self, now: Timestamp, operation: Operation) -> Timestamp {
+    fn allowed_without_budget(&self, now: Timestamp, operation: Operation) -> Timestamp {
         let postponed = self.record.postponed.get().filter(|ticket| ticket.operation == operation);
         let may_open_at = match operation {
             Operation::LogIn => Some(self.earliest_log_in(now)),
-            Operation::Refresh if self.renewable(now).is_none() => self.record.log_ins.after_kick(),
+            Operation::Refresh if self.renewable(now).is_none() => self.record.log_ins.kick_pause_until(),
             _ => None,
         };
         let store = self.persistence.pause.until().filter(|_| self.is_to_be_announced(now, operation));
@@ -126,7 +129,7 @@ impl Session {
             return Ok((Operation::Renew, now));
         }
         let Some(_) = self.login.app() else {
-            return match (renewable, self.record.log_ins.given_up()) {
+            return match (renewable, self.record.log_ins.final_refusal()) {
                 //= R-RENEW-2
                 (Some(access), _) => Ok((Operation::Renew, self.renewal_due(now, access))),
                 (None, Some(refused)) => Err(StopReason::RefusedBefore { at: refused.at, text: refused.text.clone() }),

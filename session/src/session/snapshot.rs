@@ -37,7 +37,7 @@ impl Session {
             clock_offset: self.clock.is_known().then(|| self.clock.offset()),
             assumed_offset,
             record,
-            address: budget.address(now, &self.gates.closed_at(now, budget), counts),
+            limits: budget.stored_limits(now, &self.gates.closed_at(now, budget), counts),
         }))
     }
 }

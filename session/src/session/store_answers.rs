@@ -159,10 +159,10 @@ impl Session {
     /// Reports that the record in the shared store may have changed, or that another process has acquired the lease.
     /// The session loads the record, and retries saves that failed.
     pub fn store_changed(&mut self) {
-        let has_unstored_grant = self.has_unstored_grant();
+        let has_unstored_token = self.has_unstored_token();
         if let Some(sharing) = self.persistence.shared_mut() {
             sharing.changed();
-            if has_unstored_grant {
+            if has_unstored_token {
                 self.persistence.offer_now();
             }
         }
@@ -184,7 +184,7 @@ impl Session {
     /// Whether the session holds a new token that is not stored yet. While this is `true`, poll even if there is a
     /// valid token. Otherwise the new token is stored only when the valid one has expired.
     #[must_use]
-    pub fn has_unstored_grant(&self) -> bool {
+    pub fn has_unstored_token(&self) -> bool {
         let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
         // A dead token does not have to be saved.
         let has_token = self.record.tokens.access.is_some() || self.record.tokens.refresh.is_some();

@@ -45,7 +45,7 @@ pub(super) struct TokenHealth {
 
 impl TokenHealth {
     /// A new token is held.
-    pub(super) fn next(&mut self, since: Timestamp, renew_at: Timestamp) {
+    pub(super) fn hold_new(&mut self, since: Timestamp, renew_at: Timestamp) {
         let (generation, refreshed_at) = (self.generation.saturating_add(1), self.refreshed_at);
         *self = Self { generation, since, refreshed_at, renew_at, ..Self::default() };
     }
@@ -191,8 +191,8 @@ mod tests {
     #[test]
     fn an_answered_report_keeps_the_token_and_its_failed_renewals() {
         let mut health = TokenHealth::default();
-        health.next(at(0), at(60));
-        health.next(at(1), at(65));
+        health.hold_new(at(0), at(60));
+        health.hold_new(at(1), at(65));
         health.assumed_offset = Some(SignedDuration::ZERO);
         health.refreshed_at = Some(at(1));
         (1..=3).for_each(|id| health.failed_renewals.add(at(u64::from(id)), ExchangeId(id)));
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!((health.reported_dead_at(), health.refreshed_at), (None, Some(at(1))));
         assert_eq!(health.failed_renewals.lasted_at(3, VERIFY_EVERY), Some(at(16)));
         assert_eq!(health.failed_after_expiry.lasted_at(1, VERIFY_EVERY), Some(at(19)));
-        health.next(at(65), at(100));
+        health.hold_new(at(65), at(100));
         assert_eq!((health.generation, health.failed_renewals.lasted_at(0, VERIFY_EVERY)), (3, None));
     }
 

@@ -165,7 +165,7 @@ impl<N> Network<N> {
 
     /// The time from which the budget allows a request.
     fn gate(&self, operation: Operation) -> Timestamp {
-        self.budget.opens(operation)
+        self.budget.opens_at(operation)
     }
 
     fn pace(&mut self, operation: Operation) -> Option<&mut Pace> {

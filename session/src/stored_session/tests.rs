@@ -65,7 +65,7 @@ const FULL: &str = r#"{
     "loss": {
       "at": "2026-11-24T13:50:00Z",
       "kicks": 1,
-      "nextLogIn": "2026-11-24T15:00:00Z"
+      "pauseUntil": "2026-11-24T15:00:00Z"
     }
   },
   "postponed": {
@@ -215,7 +215,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
     "at": "2026-11-24T13:40:00Z"
     "retryAt": "2026-11-24T14:40:00Z"
     "at": "2026-11-24T13:40:00Z"
-    "nextLogIn": "2026-11-24T14:50:00Z"
+    "pauseUntil": "2026-11-24T14:50:00Z"
     "until": "2026-11-24T13:50:15Z"
     "until": "2026-11-24T13:51:00Z"
     "verifiedAt": "2026-11-24T13:40:00Z"

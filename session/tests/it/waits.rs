@@ -101,7 +101,7 @@ fn logins_with_future_times_in_a_snapshot_count_as_sent_now() {
     driver.adopt(log_ins(ahead));
     assert_eq!(silent_hours(driver), Some(1));
     let mut driver = Driver::new(user(1));
-    driver.adopt(log_ins(r#""loss":{"at":"9000-01-01T00:00:00Z","kicks":1,"nextLogIn":"9000-01-01T00:00:00Z"}"#));
+    driver.adopt(log_ins(r#""loss":{"at":"9000-01-01T00:00:00Z","kicks":1,"pauseUntil":"9000-01-01T00:00:00Z"}"#));
     assert_eq!(silent_hours(driver), Some(24));
 }
 

@@ -297,7 +297,7 @@ impl World {
             matches!(process.next, Next::Wake)
                 && !process.is_paused
                 && process.due() > self.now
-                && process.session.as_ref().is_some_and(|session| !session.has_unstored_grant())
+                && process.session.as_ref().is_some_and(|session| !session.has_unstored_token())
                 && self.is_served(process)
         };
         self.has_sent && self.calm_since <= self.now && self.processes.iter().all(is_well)
@@ -638,7 +638,7 @@ impl World {
     /// write back learns of it. For the others it would be no news.
     fn wakes_holders(&mut self, by: usize) {
         for (number, process) in self.processes.iter_mut().enumerate() {
-            let holds = || process.session.as_ref().is_some_and(Session::has_unstored_grant);
+            let holds = || process.session.as_ref().is_some_and(Session::has_unstored_token);
             if process.watches && number != by && holds() {
                 process.changes = Some(process.changes.unwrap_or(self.now + WATCHED));
             }

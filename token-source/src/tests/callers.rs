@@ -207,14 +207,14 @@ fn a_change_of_a_shared_store_ends_the_back_off_after_a_failed_load() {
 #[test]
 fn a_watch_reports_a_new_token_and_a_stop() {
     let (source, _) = of(Storage::None);
-    let mut seen = Seen::now(&source);
+    let mut seen = Seen::current(&source);
     assert_eq!(seen.update(&source).unwrap_err(), LONGEST_SLEEP, "nothing has changed");
     source.forget();
     let change = seen.update(&source).unwrap();
     assert!(change.stopped.is_some() && !change.has_other_token && !change.has_other_hosts);
     assert!(seen.update(&source).is_err(), "once");
     let source = shared(&SharedBudget::default());
-    let mut seen = Seen::now(&source);
+    let mut seen = Seen::current(&source);
     log_in(&source, SignedDuration::from_mins(80));
     let change = seen.update(&source).unwrap();
     assert!(change.has_other_token && !change.has_other_hosts && change.token.is_some());

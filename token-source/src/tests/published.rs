@@ -43,7 +43,7 @@ fn the_access_token_is_returned_if_the_market_data_token_expires_during_a_reques
     system.pass(Duration::from_secs(12 * 60 + 50));
     let _ = source.rejected(&source.token().unwrap(), StatusCode::INTERNAL_SERVER_ERROR, b"");
     let (_in_flight, _) = source.next().unwrap();
-    let mut seen = Seen::now(&source);
+    let mut seen = Seen::current(&source);
     system.pass(Duration::from_secs(20));
     assert!(seen.update(&source).is_err(), "the access token is the same");
     assert!(matches!(source.next(), Err(Idle::Busy(_))));

@@ -211,7 +211,7 @@ fn a_record_keeps_logins_for_two_hours_but_only_four_without_a_session() {
             log_ins.opened_none(id);
         }
     }
-    log_ins.forget(at(12));
+    log_ins.drop_outdated(at(12));
     let minutes = |log_ins: &LogIns| {
         let mut minutes: Vec<_> =
             log_ins.attempts.iter().map(|attempt| attempt.sent.duration_since(at(0)).as_mins()).collect();
@@ -219,9 +219,9 @@ fn a_record_keeps_logins_for_two_hours_but_only_four_without_a_session() {
         minutes
     };
     assert_eq!(minutes(&log_ins), [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    log_ins.forget(at(130));
+    log_ins.drop_outdated(at(130));
     assert_eq!(minutes(&log_ins), [4, 5, 6, 7, 8, 9, 10, 11], "and four that are older");
-    log_ins.forget(at(131));
+    log_ins.drop_outdated(at(131));
     assert!(log_ins.attempts.is_empty(), "the last one is two hours ago");
 }
 
@@ -231,7 +231,7 @@ fn a_login_exactly_two_hours_ago_is_forgotten() {
     for minute in 0..10 {
         log_ins.sent(at(minute));
     }
-    log_ins.forget(at(121));
+    log_ins.drop_outdated(at(121));
     assert_eq!(log_ins.attempts.len(), 8, "the one of minute 1 is two hours ago");
 }
 
@@ -249,10 +249,10 @@ fn logins_of_processes_with_the_same_seed_have_different_ids_at_different_times(
 fn refused_credentials_that_never_worked_are_not_tried_again() {
     let mut log_ins = LogIns::default();
     assert_eq!(log_ins.refused(at(0), Some("no")), None);
-    let given_up = log_ins.given_up().unwrap();
+    let given_up = log_ins.final_refusal().unwrap();
     assert_eq!((given_up.at, given_up.text.as_str()), (at(0), "no"));
     log_ins.try_again();
-    assert!(log_ins.given_up().is_none());
+    assert!(log_ins.final_refusal().is_none());
     assert_eq!(log_ins.tries, 1);
     log_ins.try_again();
     assert_eq!(log_ins.tries, 1, "there is nothing to make void");
@@ -262,7 +262,7 @@ fn refused_credentials_that_never_worked_are_not_tried_again() {
 fn a_refusal_without_a_text_is_not_remembered() {
     let mut log_ins = LogIns::default();
     assert_eq!(log_ins.refused(at(0), None), None);
-    assert!(log_ins.given_up().is_none() && log_ins.refusal().is_none());
+    assert!(log_ins.final_refusal().is_none() && log_ins.refusal().is_none());
 }
 
 //= R-LOGIN-13
@@ -273,11 +273,11 @@ fn refused_credentials_that_worked_are_tried_once_more_after_an_hour() {
         let id = log_ins.sent(at(0));
         log_ins.succeeded(at(0), id);
         assert_eq!(log_ins.refused(at(90), text), Some(at(150)));
-        assert!(log_ins.is_second_try() && log_ins.given_up().is_none());
+        assert!(log_ins.is_second_try() && log_ins.final_refusal().is_none());
         assert_eq!(log_ins.next(at(100)), at(150));
         assert_eq!(log_ins.refused(at(150), Some("still no")), None);
         assert!(!log_ins.is_second_try());
-        assert_eq!(log_ins.given_up().unwrap().text, "still no");
+        assert_eq!(log_ins.final_refusal().unwrap().text, "still no");
         log_ins.try_again();
         let id = log_ins.sent(at(200));
         log_ins.succeeded(at(200), id);
@@ -294,19 +294,19 @@ fn replaced_credentials_of_the_same_user_keep_the_counted_logins() {
     assert_eq!(log_ins.next(at(6)), at(60));
     assert_eq!(log_ins.refused(at(60), Some("no")), None, "these have never worked");
     log_ins.credentials_replaced();
-    assert!(log_ins.given_up().is_none());
+    assert!(log_ins.final_refusal().is_none());
 }
 
 //= R-SESSION-4
 #[test]
 fn losses_in_a_row_are_kicks_with_pauses_of_up_to_an_hour() {
     let mut log_ins = LogIns::default();
-    assert_eq!((log_ins.lost(at(0), at(0)), log_ins.after_kick()), (None, None));
+    assert_eq!((log_ins.lost(at(0), at(0)), log_ins.kick_pause_until()), (None, None));
     assert_eq!(log_ins.lost(at(10), at(10)), Some(at(25)));
     assert_eq!(log_ins.next(at(10)), at(25));
     for (minute, next) in [(26, 56), (57, 117), (118, 178), (180, 240)] {
         assert_eq!(log_ins.lost(at(minute), at(minute)), Some(at(next)));
-        assert_eq!(log_ins.after_kick(), Some(at(next)));
+        assert_eq!(log_ins.kick_pause_until(), Some(at(next)));
     }
     assert_eq!(log_ins.lost(at(300), at(300)), None, "the last loss is two hours ago");
     assert_eq!(log_ins.lost(at(310), at(310)), Some(at(325)), "the pauses start again with the shortest");
@@ -333,14 +333,14 @@ fn times_from_a_clock_that_was_ahead_count_as_now() {
     log_ins.attempt(ids[0]).unwrap().until = Some(at(2000));
     log_ins.refused = Some(Refused { of_try: 0, at: at(1000), retry_at: Some(at(1060)), text: "no".into() });
     log_ins.answered_at = Some(at(1000));
-    log_ins.loss = Some(Loss { at: at(1000), kicks: 1, next_log_in: Some(at(9000)) });
+    log_ins.loss = Some(Loss { at: at(1000), kicks: 1, pause_until: Some(at(9000)) });
     log_ins.correct(at(0));
     assert!(log_ins.attempts.iter().all(|attempt| attempt.sent == at(0)));
     assert_eq!(log_ins.attempt(ids[0]).unwrap().until, Some(at(60)));
     assert_eq!(log_ins.answered_at, Some(at(0)));
     let refused = log_ins.refusal().unwrap();
     assert_eq!((refused.at, refused.retry_at), (at(0), Some(at(60))));
-    assert_eq!(log_ins.loss, Some(Loss { at: at(0), kicks: 1, next_log_in: Some(at(24 * 60)) }));
+    assert_eq!(log_ins.loss, Some(Loss { at: at(0), kicks: 1, pause_until: Some(at(24 * 60)) }));
 }
 
 proptest! {

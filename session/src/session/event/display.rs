@@ -78,13 +78,13 @@ impl fmt::Display for EventKind {
             Self::SessionLost => f.write_str(
                 "the server no longer accepts the token: the program has no token until the session gets a new one",
             ),
-            Self::PossiblyKicked { next_log_in } => {
+            Self::PossiblyKicked { until } => {
                 write!(
                     f,
                     "the server closed the server session more than once: the program has no token, and the session \
                      neither logs in nor refreshes before {}; another program may log in as the same user: end that \
                      program",
-                    up_to_second(*next_log_in)
+                    up_to_second(*until)
                 )
             }
             Self::HostsChanged => {

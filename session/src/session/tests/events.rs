@@ -43,7 +43,7 @@ fn events() -> Vec<EventKind> {
         EventKind::Refused { error: bad_password(), retry_at: at, usable_until: None },
         EventKind::Refused { error: bad_password(), retry_at: at, usable_until: end },
         EventKind::SessionLost,
-        EventKind::PossiblyKicked { next_log_in: at },
+        EventKind::PossiblyKicked { until: at },
         EventKind::HostsChanged,
         EventKind::HostNotFollowed { key: "demo".into() },
         EventKind::AccountNeedsAttention { status: UserStatus::TemporaryLocked },

@@ -130,7 +130,7 @@ fn a_lock_out_that_ends_now_is_not_stored() {
     world.run(minutes(1));
     world.budget.lock_out(world.now, minutes(60));
     world.run(seconds(60 * 60 + 59));
-    let is_stored = |world: &World| world.snapshot().0.address.ends() > Some(later(start(), minutes(60)));
+    let is_stored = |world: &World| world.snapshot().0.limits.ends() > Some(later(start(), minutes(60)));
     assert!(is_stored(&world));
     world.run(minutes(61));
     assert!(!is_stored(&world));

@@ -19,10 +19,10 @@ fn a_newer_token_of_another_process_replaces_an_unstored_token() {
     other.now = later(start(), minutes(3));
     other.run(minutes(4));
     world.session.persistence.shared_mut().unwrap().uses_unstored = true;
-    assert!(world.session.has_unstored_grant());
+    assert!(world.session.has_unstored_token());
     world.now = other.now;
     world.session.synchronize(world.now, Some((other.snapshot(), Some(Duration::ZERO))), &mut world.budget);
-    assert_eq!((world.token().as_deref(), world.session.has_unstored_grant()), (Some("three"), false));
+    assert_eq!((world.token().as_deref(), world.session.has_unstored_token()), (Some("three"), false));
 }
 
 #[test]

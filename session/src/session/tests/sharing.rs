@@ -239,9 +239,9 @@ fn a_session_renews_before_it_repeats_a_refresh_announced_before_a_crash() {
 fn has_unstored_grant_is_true_until_the_token_is_stored() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), Some(false)]);
     world.run(Duration::ZERO);
-    assert!(world.session.has_unstored_grant());
+    assert!(world.session.has_unstored_token());
     world.run(minutes(1));
-    assert!(!world.session.has_unstored_grant() && world.token().is_some());
+    assert!(!world.session.has_unstored_token() && world.token().is_some());
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn the_cause_of_a_failed_save_is_reported() {
     world.store_answers(id, Err(disk_full()));
     world.write_events();
     assert!(world.trace().contains("the disk is full"), "{}", world.trace());
-    assert!(world.session.has_unstored_grant());
+    assert!(world.session.has_unstored_token());
 }
 
 #[test]
@@ -379,14 +379,14 @@ fn a_token_that_cannot_be_saved_is_used_after_the_old_one_expires() {
     assert_eq!(world.token().as_deref(), Some("one"));
     world.run(minutes(80));
     assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
-    assert!(world.session.has_unstored_grant());
+    assert!(world.session.has_unstored_token());
     world.store_works.clear();
     world.run(minutes(82));
     assert_eq!(
         world.record.as_ref().unwrap().session.as_ref().unwrap().expires_at(),
         Some(later(start(), minutes(160)))
     );
-    assert!(!world.session.has_unstored_grant());
+    assert!(!world.session.has_unstored_token());
     assert!(world.trace().ends_with("the store works again"), "{}", world.trace());
 }
 
@@ -396,11 +396,11 @@ fn an_unsaved_token_that_is_dead_does_not_count_as_unsaved() {
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160), status(401, DEAD)]));
     world.store_works = works.collect();
     world.run(minutes(81));
-    assert_eq!((world.token().as_deref(), world.session.has_unstored_grant()), (Some("two"), true));
+    assert_eq!((world.token().as_deref(), world.session.has_unstored_token()), (Some("two"), true));
     world.reject(401, DEAD);
     world.run(minutes(82));
     assert!(world.trace().contains("the server no longer accepts the token"), "{}", world.trace());
-    assert!(!world.session.has_unstored_grant(), "{}", world.trace());
+    assert!(!world.session.has_unstored_token(), "{}", world.trace());
 }
 
 #[test]
@@ -409,11 +409,11 @@ fn a_failed_save_is_retried_when_another_process_acquires_the_lease() {
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
     world.store_works = works.collect();
     world.run(minutes(70));
-    assert!(world.session.has_unstored_grant(), "{}", world.trace());
+    assert!(world.session.has_unstored_token(), "{}", world.trace());
     world.store_works.clear();
     world.session.store_changed();
     world.run(minutes(70));
-    assert!(!world.session.has_unstored_grant(), "the pause is over: {}", world.trace());
+    assert!(!world.session.has_unstored_token(), "the pause is over: {}", world.trace());
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl World<'_> {
 
     /// A call drives the session until its token is saved, even if it finds a token.
     fn drive_to_save(&mut self, number: usize) {
-        if self.programs[number].session.as_ref().is_some_and(tradovate_auth_session::Session::has_unstored_grant) {
+        if self.programs[number].session.as_ref().is_some_and(tradovate_auth_session::Session::has_unstored_token) {
             self.step(number);
         }
     }

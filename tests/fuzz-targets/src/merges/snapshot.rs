@@ -84,7 +84,7 @@ struct Refused {
 struct Loss {
     at: At,
     kicks: Count,
-    next_log_in: Option<At>,
+    pause_until: Option<At>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -237,7 +237,7 @@ impl Refused {
 impl Loss {
     fn json(&self) -> String {
         let loss = Object::new().field("at", Some(self.at)).field("kicks", Some(self.kicks));
-        loss.field("nextLogIn", self.next_log_in).end()
+        loss.field("pauseUntil", self.pause_until).end()
     }
 }
 
