@@ -87,12 +87,12 @@ mod credentials;
 mod environment;
 mod environment_variables;
 mod grant;
-#[doc(hidden)]
-pub mod internal;
 mod oauth;
 mod snapshot_fields;
 mod transport_result;
 mod wire;
+#[doc(hidden)]
+pub mod workspace_only;
 
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
 pub use environment::api_hosts::ApiHosts;

@@ -13,7 +13,7 @@
 //!
 //! # Where to start
 //! * one login: [`Session`], created from a [`Login`]; its [`Action`]s, [`Event`]s and [`Verdict`]s; its [`Policy`]
-//! * when the session acts next, and why: [`Action::Wait`], [`Deadline`]
+//! * when the session acts next, and why: [`Action::Wait`], [`WakeUp`]
 //! * how many requests a network address may send: [`RateBudget`], [`Operation`]
 //! * storing a session: [`StoredSession`]; sharing it between processes: [`StoreRequest`], [`StoreAnswer`]
 //! * many logins in one program: [`SessionSet`]
@@ -49,7 +49,7 @@ mod time_arithmetic;
 
 pub use network_budget::{Operation, RateBudget};
 pub use session::{
-    Action, Deadline, Event, EventKind, ExchangeId, Login, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
+    Action, Event, EventKind, ExchangeId, Login, Policy, Session, SessionToken, StopReason, Trouble, Verdict, WakeUp,
 };
 pub use session_set::{SessionKey, SessionSet, SetAction, SetEvent};
 pub use store::{

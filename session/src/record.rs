@@ -13,7 +13,7 @@ use alloc::string::String;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
-use tradovate_auth_core::internal::{Damage, Fields};
+use tradovate_auth_core::workspace_only::{Damage, Fields};
 
 mod backoff;
 mod logins;

@@ -4,8 +4,8 @@
 //! Each call has the time as an argument. The time never goes back. A seed replaces randomness.
 //!
 //! ```text
-//!                   schedule.rs                      receive · failed
-//!   resting ─────── Action::Send ────► in flight ────────────────► outcome.rs: what does it mean?
+//!                   next_request.rs                  receive · failed
+//!   resting ─────── Action::Send ────► in flight ────────────────► classify_answer.rs: what does it mean?
 //!   │ ▲ ▲                                  │                           │
 //!   │ │ │                                  └ no answer in time ──► apply_outcome.rs: what follows?
 //!   │ │ └────────── a pause, a gate, another host, a token ────────────┤
@@ -18,7 +18,7 @@
 //! ```
 //!
 //! No field holds the state. The state follows from `stopped`, from the exchange in flight, and from the snapshot that
-//! is being stored. In each state except *stopped*, [`Action::Wait`] lasts until the earliest time in `deadlines.rs`,
+//! is being stored. In each state except *stopped*, [`Action::Wait`] lasts until the earliest time in `wake_up_times.rs`,
 //! and [`token`](Session::token) returns the held token until shortly before its expiry, unless the server told a
 //! caller that it is dead.
 //!
@@ -36,7 +36,7 @@ use core::time::Duration;
 
 use http::Response;
 use jiff::Timestamp;
-use tradovate_auth_core::internal::line;
+use tradovate_auth_core::workspace_only::line;
 use tradovate_auth_core::{Environment, Error, Failure, ServerClock};
 
 use crate::network_budget::{Operation, RateBudget};
@@ -48,10 +48,10 @@ use crate::time_arithmetic::{LATE, later};
 
 mod account_notices;
 mod action;
-mod adopt;
+mod adopt_snapshot;
 mod announcements;
 mod apply_outcome;
-mod deadlines;
+mod classify_answer;
 mod event;
 mod forget;
 mod hosts;
@@ -59,8 +59,8 @@ mod in_flight;
 mod lock_outs;
 mod login_method;
 mod new_tokens;
+mod next_request;
 mod oauth_code;
-mod outcome;
 mod penalty;
 mod persistence;
 mod policy;
@@ -68,30 +68,30 @@ mod refresh;
 mod rejected_calls;
 mod renewal;
 mod replace_credentials;
-mod schedule;
 mod send_request;
 mod server_time;
 mod shared_store;
 mod snapshot;
 mod store_answers;
 mod token_health;
+mod wake_up_times;
 
 pub use action::{Action, ExchangeId, SessionToken};
-pub use deadlines::Deadline;
 pub use event::{Event, EventKind, StopReason, Trouble};
 pub use login_method::Login;
 pub use policy::Policy;
 pub use rejected_calls::Verdict;
+pub use wake_up_times::WakeUp;
 
-pub(crate) use schedule::Outlook;
-use schedule::Step;
+pub(crate) use next_request::Outlook;
+use next_request::Step;
 
+use classify_answer::{Known, Outcome};
 use hosts::{Hosts, Via};
 use in_flight::{Exchange, Exchanges, Use};
 use lock_outs::Gates;
 use login_method::Start;
 use oauth_code::Code;
-use outcome::{Known, Outcome};
 use persistence::{Persistence, Store, Waiting};
 use shared_store::{Permitted, Wanted};
 use token_health::TokenHealth;
@@ -138,7 +138,7 @@ pub struct Session {
     /// The latest time at which the driver should poll again.
     expected_by: Timestamp,
     /// What the last poll waits for.
-    waits_for: Option<Deadline>,
+    waits_for: Option<WakeUp>,
     record: Record,
     /// Lock-outs and closed endpoints, by the session's own clock.
     gates: Gates,
@@ -162,7 +162,7 @@ pub struct Session {
 enum Next {
     Send(Operation),
     Save,
-    Wait(Deadline, Timestamp),
+    Wait(WakeUp, Timestamp),
     Stopped(StopReason),
 }
 
@@ -373,12 +373,12 @@ impl Session {
         loop {
             let Some(next) = self.next_step(now, budget) else { continue };
             match (self.permit(now, next.wanted()), next) {
-                (_, Next::Wait(deadline @ (Deadline::AnswerOverdue | Deadline::StoreOverdue), until)) => {
-                    return self.wait_until(now, deadline, until);
+                (_, Next::Wait(wake_up @ (WakeUp::AnswerOverdue | WakeUp::StoreOverdue), until)) => {
+                    return self.wait_until(now, wake_up, until);
                 }
                 (Permitted::Ask(what), _) => return self.ask(now, what),
-                (Permitted::NotBefore(until), _) => return self.wait_until(now, Deadline::StoreDue, until),
-                (Permitted::Wanted, Next::Wait(deadline, until)) => return self.wait_until(now, deadline, until),
+                (Permitted::NotBefore(until), _) => return self.wait_until(now, WakeUp::StoreDue, until),
+                (Permitted::Wanted, Next::Wait(wake_up, until)) => return self.wait_until(now, wake_up, until),
                 (Permitted::Wanted, Next::Save) => return self.offer(now, budget),
                 (Permitted::Wanted, Next::Send(operation)) if self.is_to_be_announced(now, operation) => {
                     self.announce(now, operation);
@@ -413,18 +413,18 @@ impl Session {
             }
             // While a request is in flight, the session stores only tokens.
             Some(deadline) if self.persistence.waiting.is_none() => {
-                return Some(Next::Wait(Deadline::AnswerOverdue, deadline));
+                return Some(Next::Wait(WakeUp::AnswerOverdue, deadline));
             }
             _ => {}
         }
         match self.persistence.next(now) {
-            Store::Asked(until) => return Some(Next::Wait(Deadline::StoreOverdue, until)),
+            Store::Asked(until) => return Some(Next::Wait(WakeUp::StoreOverdue, until)),
             Store::Overdue => {
                 self.store_is_overdue(now, budget);
                 self.use_unstored(now);
                 return None;
             }
-            Store::Paused(until) => return Some(Next::Wait(Deadline::SaveDue, until)),
+            Store::Paused(until) => return Some(Next::Wait(WakeUp::SaveDue, until)),
             Store::Offer if self.has_news() => return Some(Next::Save),
             Store::Offer | Store::Idle => {}
         }
@@ -433,11 +433,11 @@ impl Session {
         }
         match self.plan(now, budget) {
             Step::Send(operation) => Some(Next::Send(operation)),
-            Step::Wait(until) => Some(Next::Wait(Deadline::RequestDue, until)),
+            Step::Wait(until) => Some(Next::Wait(WakeUp::RequestDue, until)),
             // Nothing is known of the refresh token before the store has said what it holds.
             Step::Stop(StopReason::ConsentRequired) if self.has_yet_to_load() => {
                 let until = self.load_due(now).filter(|at| *at > now).unwrap_or_else(|| later(now, FIRST_LOAD));
-                Some(Next::Wait(Deadline::StoreDue, until))
+                Some(Next::Wait(WakeUp::StoreDue, until))
             }
             Step::Stop(reason) => {
                 self.stop(now, reason);
@@ -455,19 +455,19 @@ impl Session {
         }
     }
 
-    /// Waits until `until`, or until an earlier deadline.
-    fn wait_until(&mut self, now: Timestamp, deadline: Deadline, until: Timestamp) -> Action {
-        let (deadline, until) = self.next_deadline(now).filter(|(_, at)| *at < until).unwrap_or((deadline, until));
-        self.waits_for = Some(deadline);
+    /// Waits until `until`, or until an earlier wake-up.
+    fn wait_until(&mut self, now: Timestamp, wake_up: WakeUp, until: Timestamp) -> Action {
+        let (wake_up, until) = self.next_wake_up(now).filter(|(_, at)| *at < until).unwrap_or((wake_up, until));
+        self.waits_for = Some(wake_up);
         match &self.stopped {
             Some(reason) => Action::Stopped { reason: StopReason::clone(reason), check_at: Some(until) },
             None => Action::Wait { until },
         }
     }
 
-    /// The deadline that the last [`Action::Wait`] waits for.
+    /// What the last [`Action::Wait`] waits for.
     #[must_use]
-    pub fn waits_for(&self) -> Option<Deadline> {
+    pub fn waits_for(&self) -> Option<WakeUp> {
         self.waits_for
     }
 

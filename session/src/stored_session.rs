@@ -14,7 +14,7 @@ use crate::network_budget::StoredLimits;
 pub use crate::record::OwnerMismatch;
 use crate::record::{Fact, Owner, Record};
 use crate::time_arithmetic::{LATE, later};
-use tradovate_auth_core::internal::{Damage, Fields, read_stored};
+use tradovate_auth_core::workspace_only::{Damage, Fields, read_stored};
 
 /// The version that this library writes, and the newest version that it reads.
 const VERSION: u32 = 1;

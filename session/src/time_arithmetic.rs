@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-pub(crate) use tradovate_auth_core::internal::{LONGEST_WAIT, ONE_HOUR, later, shifted};
+pub(crate) use tradovate_auth_core::workspace_only::{LONGEST_WAIT, ONE_HOUR, later, shifted};
 
 /// Two times of two clocks that differ by less than this count as the same time.
 const SAME: SignedDuration = SignedDuration::from_secs(5);

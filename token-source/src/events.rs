@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use tradovate_auth_session::{Event, EventKind, Session};
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync_primitives::{Mutex, MutexGuard};
 
 /// Events that were taken from a session and are not delivered yet.
 #[derive(Debug, Default)]

@@ -10,19 +10,19 @@
 mod action_permit;
 mod bearer_hosts;
 mod clock;
-mod common_methods;
 mod error;
 mod error_cause;
 mod events;
 mod fixed_token;
 mod from_env;
+mod methods_of_both_transports;
 mod random;
 mod settings;
 mod shared_session;
 mod single_flight;
 mod socket_frame;
 #[doc(hidden)]
-pub mod sync;
+pub mod sync_primitives;
 mod token;
 mod token_timeout;
 mod user_callback;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::random::seed;
-use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync_primitives::atomic::{AtomicUsize, Ordering};
+use crate::sync_primitives::{Mutex, MutexGuard};
 use tradovate_auth_core::{Environment, Purpose, is_trusted_host};
 use tradovate_auth_session::{Event, Policy, RateBudget, StoredSession};
 

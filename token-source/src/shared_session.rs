@@ -22,8 +22,8 @@ use crate::error::TokenError;
 use crate::events::Events;
 use crate::settings::Settings;
 use crate::single_flight::{Denied, Driver, Rest};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{ArcSwap, ArcSwapOption, Mutex, MutexGuard};
+use crate::sync_primitives::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync_primitives::{ArcSwap, ArcSwapOption, Mutex, MutexGuard};
 use crate::token::Token;
 use crate::user_callback;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::TokenError;
 use crate::shared_session::{Idle, Shared};
-use crate::sync::Instant;
+use crate::sync_primitives::Instant;
 
 /// The longest sleep before the session's clock is read again. The clock of a sleep may stop while the machine is
 /// suspended, but the session's clock does not.

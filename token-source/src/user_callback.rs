@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::shared_session::Shared;
-use crate::sync::thread_local;
+use crate::sync_primitives::thread_local;
 
 thread_local! {
     static RUNNING_FOR: Cell<usize> = const { Cell::new(0) };

@@ -18,7 +18,7 @@ use tradovate_auth_core::{
     RequestBody, ResponseBody, SecureUrl,
 };
 
-use crate::sync::execute;
+use crate::sync_primitives::execute;
 use crate::tls;
 
 /// An async HTTP client for the endpoints of one environment. Needs tokio. Cloning is cheap: clones share one HTTP

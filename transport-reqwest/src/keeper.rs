@@ -6,9 +6,9 @@ use std::time::Duration;
 use tradovate_auth_session::Revision;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
-use crate::sync::tokio;
-use crate::sync::tokio::task::JoinHandle;
-use crate::sync::tokio::time::{Instant, timeout};
+use crate::sync_primitives::tokio;
+use crate::sync_primitives::tokio::task::JoinHandle;
+use crate::sync_primitives::tokio::time::{Instant, timeout};
 use crate::token_source::Inner;
 
 /// Keeps a session alive until the keeper is dropped. Dropping it cancels its task at once. A request in flight

@@ -42,7 +42,7 @@ mod keeper;
 #[cfg(feature = "middleware")]
 mod middleware;
 mod storage;
-mod sync;
+mod sync_primitives;
 mod tls;
 mod token_source;
 
@@ -53,7 +53,7 @@ pub use keeper::Keeper;
 pub use middleware::BearerMiddleware;
 #[cfg(tradovate_auth_shuttle)]
 #[doc(hidden)]
-pub use sync::{Server, answer_by};
+pub use sync_primitives::{Server, answer_by};
 pub use tls::http_client_builder;
 pub use token_source::{TokenSource, TokenSourceBuilder, Watch};
 pub use tradovate_auth_token_source::{Change, SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};

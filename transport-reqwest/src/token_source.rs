@@ -17,10 +17,10 @@ use tradovate_auth_token_source::{
 use crate::client::Client;
 use crate::keeper::Keeper;
 use crate::storage::Storage;
-use crate::sync::tokio;
-use crate::sync::tokio::runtime::Handle;
-use crate::sync::tokio::sync::watch;
-use crate::sync::tokio::time::timeout;
+use crate::sync_primitives::tokio;
+use crate::sync_primitives::tokio::runtime::Handle;
+use crate::sync_primitives::tokio::sync::watch;
+use crate::sync_primitives::tokio::time::timeout;
 
 /// A session that the tasks of a program share. It returns a valid token whenever a task needs one. Needs tokio, with
 /// any number of threads. Cloning is cheap: clones share the session.

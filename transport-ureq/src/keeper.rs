@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tradovate_auth_session::Revision;
-use tradovate_auth_token_source::sync::Instant;
-use tradovate_auth_token_source::sync::atomic::{AtomicBool, Ordering};
-use tradovate_auth_token_source::sync::mpsc::{self, Receiver};
-use tradovate_auth_token_source::sync::thread;
+use tradovate_auth_token_source::sync_primitives::Instant;
+use tradovate_auth_token_source::sync_primitives::atomic::{AtomicBool, Ordering};
+use tradovate_auth_token_source::sync_primitives::mpsc::{self, Receiver};
+use tradovate_auth_token_source::sync_primitives::thread;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;

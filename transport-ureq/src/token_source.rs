@@ -11,7 +11,7 @@ use std::time::Duration;
 use tradovate_auth_core::{AccessToken, Credentials, Environment};
 use tradovate_auth_session::{Event, Login, MayLogIn, Session, StoredSession};
 use tradovate_auth_store::{SessionName, Store};
-use tradovate_auth_token_source::sync::{Condvar, Instant, Mutex, MutexGuard, thread};
+use tradovate_auth_token_source::sync_primitives::{Condvar, Instant, Mutex, MutexGuard, thread};
 use tradovate_auth_token_source::{
     Change, Idle, LONGEST_SLEEP, Permit, Seen, Settings, Shared, Task, Token, TokenError, TokenTimeout, fixed,
 };

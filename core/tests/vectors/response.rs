@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use http::Response;
 use serde_json::{Map, Value, json};
-use tradovate_auth_core::internal::{read_login, read_oauth, read_renewal};
+use tradovate_auth_core::workspace_only::{read_login, read_oauth, read_renewal};
 use tradovate_auth_core::{
     AccessToken, AccessTokenRequest, AccessTokenResponse, ApiHosts, Contradiction, Endpoint, Error, IdToken,
     MarketDataToken, Me, MeResponse, OAuthToken, OAuthTokenResponse, Penalty, PenaltyTicket, RefreshToken, Refusal,

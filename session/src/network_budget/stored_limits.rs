@@ -8,7 +8,7 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tradovate_auth_core::internal::{Damage, Fields};
+use tradovate_auth_core::workspace_only::{Damage, Fields};
 
 use super::{Gate, Operation, RateBudget};
 use crate::time_arithmetic::{ONE_HOUR, later, shifted};

@@ -12,7 +12,7 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
-use tradovate_auth_core::internal::{Damage, Fields};
+use tradovate_auth_core::workspace_only::{Damage, Fields};
 use tradovate_auth_core::{AccessToken, ApiHosts, MarketDataToken, RefreshToken};
 
 use super::merge::{Fact, Flag, is_default};

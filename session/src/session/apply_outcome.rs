@@ -6,9 +6,9 @@ use core::time::Duration;
 use jiff::Timestamp;
 use tradovate_auth_core::{Error, OAuthGrant};
 
+use super::classify_answer::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_a_kick};
 use super::hosts::Via;
 use super::in_flight::{Exchange, Redirect, Use};
-use super::outcome::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_a_kick};
 use super::refresh::presents;
 use super::{EventKind, Session, StopReason, Trouble};
 use crate::network_budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};

@@ -5,7 +5,7 @@
 use alloc::string::String;
 
 use jiff::Timestamp;
-use tradovate_auth_core::internal::summary;
+use tradovate_auth_core::workspace_only::summary;
 use tradovate_auth_core::{BuildError, Error, Failure, HibpHint, UserStatus};
 
 use crate::network_budget::Operation;

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use tradovate_auth_core::internal::{hash_of, login_hash};
+use tradovate_auth_core::workspace_only::{hash_of, login_hash};
 
 use super::Session;
 use crate::network_budget::Operation;

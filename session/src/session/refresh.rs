@@ -6,7 +6,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use tradovate_auth_core::internal::hash_of;
+use tradovate_auth_core::workspace_only::hash_of;
 use tradovate_auth_core::{Error, OAuthGrant, RefreshToken};
 
 use super::in_flight::Exchange;

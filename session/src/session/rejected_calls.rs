@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::{Endpoint, Error, Penalty, RenewAccessToken};
 
 use super::Session;
-use super::outcome::may_be_a_kick;
+use super::classify_answer::may_be_a_kick;
 use super::shared_store::Sharing;
 use crate::network_budget::RateBudget;
 use crate::time_arithmetic::ONE_HOUR;

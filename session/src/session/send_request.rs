@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use http::Request;
 use jiff::Timestamp;
-use tradovate_auth_core::internal::at_authority;
+use tradovate_auth_core::workspace_only::at_authority;
 use tradovate_auth_core::{AccessTokenRequest, BuildError, Endpoint, OAuthGrant, RenewAccessToken, RequestBody};
 
 use super::hosts::Via;

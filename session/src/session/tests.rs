@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::internal::later;
+use tradovate_auth_core::workspace_only::later;
 use tradovate_auth_core::{Contradiction, Credentials, Error, OAuthApp, RefreshToken, RequestBody};
 
 use super::*;

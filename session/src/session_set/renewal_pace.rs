@@ -8,7 +8,7 @@ use alloc::collections::BTreeSet;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use tradovate_auth_core::internal::later;
+use tradovate_auth_core::workspace_only::later;
 
 /// A rate: the number of requests in 1,000,000,000 seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

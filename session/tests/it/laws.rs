@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tradovate_auth_core::Failure;
 use tradovate_auth_session::{
-    Action, Deadline, ExchangeId, MayLogIn, RateBudget, Session, StoreAnswer, StoreRequest, StoredSession,
+    Action, ExchangeId, MayLogIn, RateBudget, Session, StoreAnswer, StoreRequest, StoredSession, WakeUp,
 };
 
 use crate::driver::{dated, plain, start, with_header};
@@ -173,13 +173,13 @@ impl Lab {
                     self.snapshots.extend(self.store.session().filter(|_| is_save));
                 }
                 Action::Wait { until } => {
-                    let deadline = self.nothing_changes_before(until, end);
+                    let wake_up = self.nothing_changes_before(until, end);
                     if until > end {
                         self.now = end;
                         return;
                     }
                     self.now = until;
-                    self.is_what_was_named(deadline);
+                    self.is_what_was_named(wake_up);
                 }
                 _ => {
                     self.now = end;
@@ -195,38 +195,38 @@ impl Lab {
         self.session.token(at).map(|it| (it.generation, it.usable_until, it.market_data_token.is_some()))
     }
 
-    /// Checks that nothing changes before `until`. Returns the deadline that the session waits for.
-    fn nothing_changes_before(&mut self, until: Timestamp, end: Timestamp) -> Deadline {
+    /// Checks that nothing changes before `until`. Returns what the session waits for.
+    fn nothing_changes_before(&mut self, until: Timestamp, end: Timestamp) -> WakeUp {
         assert!(until > self.now, "law 9: a wait that is over");
         while self.session.next_event().is_some() {}
         let moment = SignedDuration::from_nanos(1);
         let (token, is_verifying) = (self.token(self.now), self.session.is_verifying());
-        let deadline = self.session.waits_for().expect("a reason to wait");
-        assert_eq!(self.token(until - moment), token, "law 15, before {deadline:?}");
+        let wake_up = self.session.waits_for().expect("a reason to wait");
+        assert_eq!(self.token(until - moment), token, "law 15, before {wake_up:?}");
         let last = (until - moment).min(end);
         let wait = last.duration_since(self.now);
         for part in [3, 2, 1].map(|part| self.now + wait / part) {
             let action = self.session.poll(part, &mut self.budget);
             assert!(
                 matches!(action, Action::Wait { until: again } if again == until),
-                "law 15: {action:?}, {deadline:?}"
+                "law 15: {action:?}, {wake_up:?}"
             );
-            assert_eq!(self.session.waits_for(), Some(deadline));
-            assert_eq!((self.token(part), self.session.is_verifying()), (token, is_verifying), "law 15: {deadline:?}");
+            assert_eq!(self.session.waits_for(), Some(wake_up));
+            assert_eq!((self.token(part), self.session.is_verifying()), (token, is_verifying), "law 15: {wake_up:?}");
             let event = self.session.next_event();
-            assert!(event.is_none(), "law 15: {event:?}, before {deadline:?}");
+            assert!(event.is_none(), "law 15: {event:?}, before {wake_up:?}");
         }
-        deadline
+        wake_up
     }
 
-    /// Checks that the change happens that the deadline names.
-    fn is_what_was_named(&mut self, deadline: Deadline) {
-        let is_as_named = match deadline {
-            Deadline::TokenUnusable | Deadline::TokenExpires => self.token(self.now).is_none(),
-            Deadline::MarketDataTokenEnds => self.token(self.now).is_none_or(|(.., has_market_data)| !has_market_data),
+    /// Checks that the change happens that the wake-up names.
+    fn is_what_was_named(&mut self, wake_up: WakeUp) {
+        let is_as_named = match wake_up {
+            WakeUp::TokenUnusable | WakeUp::TokenExpires => self.token(self.now).is_none(),
+            WakeUp::MarketDataTokenEnds => self.token(self.now).is_none_or(|(.., has_market_data)| !has_market_data),
             _ => true,
         };
-        assert!(is_as_named, "{deadline:?}");
+        assert!(is_as_named, "{wake_up:?}");
     }
 }
 

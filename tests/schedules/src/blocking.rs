@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use shuttle::thread::JoinHandle;
 use tradovate_auth_session::{Event, EventKind, StoredSession};
 use tradovate_auth_store::SessionName;
-use tradovate_auth_token_source::sync::{Mutex, mpsc, thread};
+use tradovate_auth_token_source::sync_primitives::{Mutex, mpsc, thread};
 use tradovate_auth_token_source::{SharedBudget, Token, TokenError};
 use tradovate_auth_ureq::{Client, TokenSource, TokenSourceBuilder};
 use ureq::middleware::MiddlewareNext;

@@ -8,8 +8,8 @@ use shuttle::future::{JoinHandle, block_on, yield_now};
 use tradovate_auth_reqwest::{Client, TokenSource, TokenSourceBuilder, answer_by};
 use tradovate_auth_session::{Event, EventKind, StoredSession};
 use tradovate_auth_store::SessionName;
-use tradovate_auth_token_source::sync::tokio::sync::watch;
-use tradovate_auth_token_source::sync::{Mutex, mpsc};
+use tradovate_auth_token_source::sync_primitives::tokio::sync::watch;
+use tradovate_auth_token_source::sync_primitives::{Mutex, mpsc};
 use tradovate_auth_token_source::{SharedBudget, Token, TokenError};
 
 use crate::store::{InMemory, InTasks};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tradovate_auth_session::{Lease, Revision, StoreError, StoredRecord, StoredSession};
 use tradovate_auth_store::{AsyncStore, SessionName, Store, StoreFuture};
 use tradovate_auth_token_source::SystemClock;
-use tradovate_auth_token_source::sync::tokio::sync::watch;
-use tradovate_auth_token_source::sync::{Mutex, MutexGuard};
+use tradovate_auth_token_source::sync_primitives::tokio::sync::watch;
+use tradovate_auth_token_source::sync_primitives::{Mutex, MutexGuard};
 
 use crate::world::World;
 

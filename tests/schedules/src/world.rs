@@ -9,7 +9,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 use tradovate_auth_core::{BaseUrl, Credentials, Environment};
-use tradovate_auth_token_source::sync::{DeliberatePanic, Mutex, atomic};
+use tradovate_auth_token_source::sync_primitives::{DeliberatePanic, Mutex, atomic};
 use tradovate_auth_token_source::{Clock, SystemClock, Token, TokenError};
 
 /// The number of schedules of each test, unless the variable `SCHEDULES` is set.

@@ -5,7 +5,7 @@ use core::fmt;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use tradovate_auth_core::Failure;
-use tradovate_auth_core::internal::summary;
+use tradovate_auth_core::workspace_only::summary;
 
 use super::{Event, EventKind};
 use crate::store::{StoreError, StoreErrorKind};

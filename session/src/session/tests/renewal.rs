@@ -235,13 +235,13 @@ fn a_rejected_token_is_given_up_at_the_deadline_of_the_third_renewal() {
 }
 
 #[test]
-fn waits_for_names_the_next_request_if_two_deadlines_coincide() {
+fn waits_for_names_the_next_request_if_two_wake_ups_coincide() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     world.budget.lock_out(world.now, minutes(79));
     world.run(seconds(79 * 60 + 31));
     let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!("no wait") };
-    assert_eq!((clock(until).as_str(), world.session.waits_for()), ("80:00", Some(Deadline::RequestDue)));
+    assert_eq!((clock(until).as_str(), world.session.waits_for()), ("80:00", Some(WakeUp::RequestDue)));
 }
 
 #[test]

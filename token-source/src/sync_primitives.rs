@@ -15,11 +15,11 @@ pub use std::time::Instant;
 pub use std::{thread, thread_local};
 
 #[cfg(tradovate_auth_shuttle)]
-pub use self::scheduled::{ArcSwap, ArcSwapOption, DeliberatePanic, Instant, thread, tokio};
+pub use self::under_shuttle::{ArcSwap, ArcSwapOption, DeliberatePanic, Instant, thread, tokio};
 #[cfg(tradovate_auth_shuttle)]
 pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic, mpsc};
 #[cfg(tradovate_auth_shuttle)]
 pub use shuttle::thread_local;
 
 #[cfg(tradovate_auth_shuttle)]
-mod scheduled;
+mod under_shuttle;

@@ -105,7 +105,7 @@ pub mod sync {
 
         use shuttle::sync::Mutex;
 
-        use crate::sync::scheduled::lock;
+        use crate::sync_primitives::under_shuttle::lock;
 
         #[derive(Debug, Default)]
         struct State {

@@ -1,6 +1,6 @@
-//! [`Deadline`]: every time at which the session changes without an input, each with a name.
+//! [`WakeUp`]: every time at which the session changes without an input, each with a name.
 //!
-//! [`poll`](Session::poll) waits for the earliest deadline. [`token`](Session::token) decides by the same values.
+//! [`poll`](Session::poll) waits for the earliest of these times. [`token`](Session::token) decides by the same values.
 
 use core::fmt;
 use core::time::Duration;
@@ -14,7 +14,7 @@ use crate::time_arithmetic::earlier;
 /// Why a session has to be polled at a certain time. [`Session::waits_for`] returns the one that comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Deadline {
+pub enum WakeUp {
     /// The next request is due and allowed.
     RequestDue,
     /// The time for an answer to the request in flight is over.
@@ -44,7 +44,7 @@ pub enum Deadline {
     SaveDue,
 }
 
-impl fmt::Display for Deadline {
+impl fmt::Display for WakeUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RequestDue => "the next request is due",
@@ -65,25 +65,25 @@ impl fmt::Display for Deadline {
 }
 
 impl Session {
-    /// The earliest deadline after `now`.
-    pub(super) fn next_deadline(&self, now: Timestamp) -> Option<(Deadline, Timestamp)> {
+    /// The earliest wake-up after `now`.
+    pub(super) fn next_wake_up(&self, now: Timestamp) -> Option<(WakeUp, Timestamp)> {
         let access = self.renewable(now);
-        let token = |deadline, at: Option<Timestamp>| at.map(|at| (deadline, self.clock.local_time(at)));
+        let token = |wake_up, at: Option<Timestamp>| at.map(|at| (wake_up, self.clock.local_time(at)));
         let in_flight = self.exchanges.in_flight.as_ref().filter(|_| self.stopped.is_none());
         let given_up = access.filter(|access| self.has_ended(access, now)).and_then(|_| self.given_up_at());
         let all = [
-            in_flight.map(|exchange| (Deadline::AnswerOverdue, exchange.deadline)),
-            token(Deadline::TokenExpires, access.map(|access| access.expires_at)),
-            token(Deadline::TokenUnusable, access.map(|access| self.usable_until(access))),
-            token(Deadline::MarketDataTokenEnds, access.and_then(market_data_ends)),
-            given_up.map(|at| (Deadline::TokenGivenUp, at)),
-            self.rejected_given_up_at().map(|at| (Deadline::TokenGivenUp, at)),
-            self.presentable_at(now).map(|at| (Deadline::RefreshTokenUsable, at)),
-            self.next_reminder(now).map(|(at, _)| (Deadline::ReminderDue, at)),
-            self.persistence.save_due().map(|at| (Deadline::SaveDue, at)),
-            self.token.verification_due(self.record.verified_at).map(|at| (Deadline::VerificationDue, at)),
-            self.confirmation_due().map(|at| (Deadline::ConfirmationDue, at)),
-            self.load_due(now).map(|at| (Deadline::StoreDue, at)),
+            in_flight.map(|exchange| (WakeUp::AnswerOverdue, exchange.deadline)),
+            token(WakeUp::TokenExpires, access.map(|access| access.expires_at)),
+            token(WakeUp::TokenUnusable, access.map(|access| self.usable_until(access))),
+            token(WakeUp::MarketDataTokenEnds, access.and_then(market_data_ends)),
+            given_up.map(|at| (WakeUp::TokenGivenUp, at)),
+            self.rejected_given_up_at().map(|at| (WakeUp::TokenGivenUp, at)),
+            self.presentable_at(now).map(|at| (WakeUp::RefreshTokenUsable, at)),
+            self.next_reminder(now).map(|(at, _)| (WakeUp::ReminderDue, at)),
+            self.persistence.save_due().map(|at| (WakeUp::SaveDue, at)),
+            self.token.verification_due(self.record.verified_at).map(|at| (WakeUp::VerificationDue, at)),
+            self.confirmation_due().map(|at| (WakeUp::ConfirmationDue, at)),
+            self.load_due(now).map(|at| (WakeUp::StoreDue, at)),
         ];
         all.into_iter().flatten().filter(|(_, at)| *at > now).min_by_key(|(_, at)| *at)
     }
@@ -112,8 +112,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_deadline_has_a_description() {
-        assert_eq!(Deadline::RequestDue.to_string(), "the next request is due");
-        assert_eq!(Deadline::MarketDataTokenEnds.to_string(), "the market data token expires");
+    fn every_wake_up_has_a_description() {
+        assert_eq!(WakeUp::RequestDue.to_string(), "the next request is due");
+        assert_eq!(WakeUp::MarketDataTokenEnds.to_string(), "the market data token expires");
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
-use tradovate_auth_core::internal::{read_login, read_oauth, read_renewal};
+use tradovate_auth_core::workspace_only::{read_login, read_oauth, read_renewal};
 use tradovate_auth_core::{
     AccessTokenResponse, Contradiction, Error, Exchange as Times, Failure, Grant, Moved, PenaltyTicket, Refusal,
     ServerClock,

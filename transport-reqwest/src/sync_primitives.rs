@@ -6,7 +6,7 @@ use reqwest::{Client, Request, Response};
 #[cfg(not(tradovate_auth_shuttle))]
 pub(crate) use ::tokio;
 #[cfg(tradovate_auth_shuttle)]
-pub(crate) use tradovate_auth_token_source::sync::tokio;
+pub(crate) use tradovate_auth_token_source::sync_primitives::tokio;
 
 #[cfg(not(tradovate_auth_shuttle))]
 pub(crate) async fn execute(client: &Client, request: Request) -> reqwest::Result<Response> {
@@ -14,13 +14,13 @@ pub(crate) async fn execute(client: &Client, request: Request) -> reqwest::Resul
 }
 
 #[cfg(tradovate_auth_shuttle)]
-pub(crate) use self::scheduled::execute;
+pub(crate) use self::under_shuttle::execute;
 #[cfg(tradovate_auth_shuttle)]
-pub use self::scheduled::{Server, answer_by};
+pub use self::under_shuttle::{Server, answer_by};
 
 /// Answers requests within the process, because reqwest needs tokio's own runtime.
 #[cfg(tradovate_auth_shuttle)]
-mod scheduled {
+mod under_shuttle {
     use std::cell::RefCell;
     use std::pin::Pin;
     use std::sync::Arc;

@@ -77,7 +77,7 @@ impl Session {
         let token = self
             .renewable(now)
             .map(|access| TokenLife { since: self.token.since, end: self.clock.local_time(self.usable_until(access)) });
-        let change = self.next_deadline(now).map(|(_, at)| at).into_iter().chain(market_data_due).min();
+        let change = self.next_wake_up(now).map(|(_, at)| at).into_iter().chain(market_data_due).min();
         let is_routine = wanted == due && due > now;
         // A session that can refresh does not queue for a renewal. When its token is due, it renews if the budget has a
         // renewal to spare.
