@@ -38,8 +38,8 @@ impl Events {
         while let Some(event) = session.next_event() {
             if is_success(&event.kind) {
                 queue.last_failure = None;
-            } else if is_failure(&event.kind) {
-                queue.last_failure = Some(event.to_string());
+            } else if let Some(text) = failure(&event.kind) {
+                queue.last_failure = Some(text);
             }
             queue.waiting.push_back(event);
         }
@@ -98,18 +98,21 @@ fn is_success(event: &EventKind) -> bool {
     )
 }
 
-/// Whether the event explains to callers why there is no token.
-fn is_failure(event: &EventKind) -> bool {
-    matches!(
-        event,
-        EventKind::Failed { .. }
-            | EventKind::Postponed { .. }
-            | EventKind::CaptchaAsked { .. }
-            | EventKind::LockedOut { .. }
-            | EventKind::Refused { .. }
-            | EventKind::RefreshRefused { .. }
-            | EventKind::AppRefused { .. }
-            | EventKind::PossiblyKicked { .. }
-            | EventKind::StoreFailed { .. }
-    )
+/// The text that explains to a caller why there is no token. The event may have happened while there was one, so the
+/// text says nothing of the time until which that one was usable.
+fn failure(event: &EventKind) -> Option<String> {
+    let mut event = event.clone();
+    match &mut event {
+        EventKind::Failed { usable_until, .. }
+        | EventKind::Postponed { usable_until, .. }
+        | EventKind::CaptchaAsked { usable_until, .. }
+        | EventKind::LockedOut { usable_until, .. }
+        | EventKind::Refused { usable_until, .. }
+        | EventKind::RefreshRefused { usable_until, .. }
+        | EventKind::AppRefused { usable_until, .. }
+        | EventKind::StoreFailed { usable_until, .. } => *usable_until = None,
+        EventKind::PossiblyKicked { .. } => {}
+        _ => return None,
+    }
+    Some(event.to_string())
 }

@@ -162,7 +162,10 @@ pub(crate) fn the_forget_command_stops_running_processes() {
     let keep = Running::start(&mut user.without_variables(&["keep"]));
     keep.wait_for("adopted a token");
     assert_eq!(run(&mut user.without_variables(&["forget"])).code, 0);
-    assert_eq!(keep.end(), (2, "a program told the session to forget its tokens\n".into()));
+    assert_eq!(
+        keep.end(),
+        (2, "a program told the session to forget its tokens: start the program again to log in\n".into())
+    );
     assert_eq!(run(&mut user.without_variables(&["token"])).code, 1);
     assert_eq!(user.logins(), 1);
 }

@@ -296,6 +296,6 @@ pub enum StopReason {
     )]
     CodeLost,
     /// The program called [`Session::forget`](crate::Session::forget), or another process that shares the store did.
-    #[error("a program told the session to forget its tokens")]
+    #[error("a program told the session to forget its tokens: start the program again to log in")]
     Forgotten,
 }

@@ -48,8 +48,8 @@ const NOBODY: [&str; 1] = ["You are not logged in"];
 const NO_LOGIN: [&str; 1] = ["No login was started in this browser"];
 const UNKNOWN_NAME: [&str; 1] = ["a user whose name is not known yet"];
 const POSTPONED: &str = "postponed by the server: ";
-const FORGOTTEN: &str =
-    "session 1: the session stopped, and the program has no token: a program told the session to forget its tokens";
+const FORGOTTEN: &str = "session 1: the session stopped, and the program has no token: a program told the session to \
+                         forget its tokens: start the program again to log in";
 
 fn state(url: &str) -> String {
     url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()

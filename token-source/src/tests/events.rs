@@ -113,6 +113,19 @@ fn a_token_error_does_not_name_a_failure_before_the_last_success() {
 }
 
 #[test]
+fn a_token_error_does_not_say_that_a_token_is_usable() {
+    let seen = Arc::new(Mutex::new(String::new()));
+    let written = Arc::clone(&seen);
+    let shared = shared(Some(Arc::new(move |event: &Event| *written.lock().unwrap() = event.to_string())));
+    shared.adopt(stored());
+    let _ = shared.rejected(&shared.token().unwrap(), StatusCode::TOO_MANY_REQUESTS, b"");
+    assert!(seen.lock().unwrap().contains("; the token is usable until "), "the event says it");
+    let TokenError::NotYet { reason, .. } = shared.not_yet(Duration::ZERO) else { panic!("it has stopped") };
+    let reason = reason.unwrap();
+    assert!(reason.contains("; the program has no token; ") && !reason.contains("usable"), "{reason}");
+}
+
+#[test]
 fn a_callback_that_uses_the_source_is_not_called_recursively() {
     let own = Arc::new(Mutex::new(None::<Arc<Shared>>));
     let (used, seen) = (Arc::clone(&own), Arc::new(Mutex::new(Vec::new())));

@@ -146,7 +146,7 @@ fn every_event_has_a_message() {
     the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the program has no token
     the store works again
     the session stopped, and the program has no token: the session has no valid refresh token: the user has to authorize the app again
-    the session stopped, and the program has no token: a program told the session to forget its tokens
+    the session stopped, and the program has no token: a program told the session to forget its tokens: start the program again to log in
     "#);
     for kind in [
         EventKind::Failed {
