@@ -7,7 +7,7 @@
 //!                   next_request.rs                  receive · failed
 //!   resting ─────── Action::Send ────► in flight ────────────────► classify_answer.rs: what does it mean?
 //!   │ ▲ ▲                                  │                           │
-//!   │ │ │                                  └ no answer in time ──► apply_outcome.rs: what follows?
+//!   │ │ │                                  └ no answer in time ──► act_on_answer.rs: what follows?
 //!   │ │ └────────── a pause, a gate, another host, a token ────────────┤
 //!   │ │                                                                │
 //!   │ └── stored ── storing ◄──── a token, if there is a store ────────┤
@@ -47,10 +47,10 @@ use crate::stored_session::StoredSession;
 use crate::time_arithmetic::{LATE, later};
 
 mod account_notices;
+mod act_on_answer;
 mod action;
 mod adopt_snapshot;
 mod announcements;
-mod apply_outcome;
 mod classify_answer;
 mod event;
 mod forget;

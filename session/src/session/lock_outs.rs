@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::apply_outcome::with_room;
+use super::act_on_answer::with_room;
 use super::{EventKind, Session};
 use crate::network_budget::{Gate, Operation, RateBudget};
 use crate::time_arithmetic::{LONGEST_WAIT, after, later};

@@ -1,4 +1,5 @@
-//! Applies the outcome of a request to the session: a token, a pause, a gate, another host, or a stop.
+//! Acts on the [`Outcome`] of a request, which `classify_answer.rs` has found: a new token, a pause, a lock-out or a
+//! captcha, another host, or a stop.
 
 use alloc::boxed::Box;
 use core::time::Duration;
