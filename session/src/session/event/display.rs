@@ -179,10 +179,11 @@ fn store_text(error: &StoreError) -> String {
 
 fn refresh_refused_text(until: Option<Timestamp>, usable_until: Option<Timestamp>) -> String {
     let token = token_text(usable_until);
+    let if_none = if usable_until.is_some() { "it can't renew" } else { "the program needs a token" };
     match until {
         Some(until) => alloc::format!(
             "the server refused the refresh token: the session sends it again after {}, and only renews before then; \
-             {token}; if the program needs a token before then, let the user authorize the app again",
+             {token}; if {if_none} before then, the user has to authorize the app again",
             up_to_second(until)
         ),
         None => alloc::format!(

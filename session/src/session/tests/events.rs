@@ -136,8 +136,8 @@ fn every_event_has_a_message() {
     the password expired at 2026-11-24T15:00:00Z: the token stays valid, but the next login needs a new password; set one at the vendor, and give it to the program
     the password is in a known data breach (PasswordCompromised): set a new one at the vendor, and give it to the program
     the refresh token expires at 2026-11-24T15:00:00Z: if no refresh of the session succeeds before then, the user has to authorize the app again
-    the server refused the refresh token: the session sends it again after 2026-11-24T15:00:00Z, and only renews before then; the program has no token; if the program needs a token before then, let the user authorize the app again
-    the server refused the refresh token: the session sends it again after 2026-11-24T15:00:00Z, and only renews before then; the token is usable until 2026-11-24T15:20:00Z; if the program needs a token before then, let the user authorize the app again
+    the server refused the refresh token: the session sends it again after 2026-11-24T15:00:00Z, and only renews before then; the program has no token; if the program needs a token before then, the user has to authorize the app again
+    the server refused the refresh token: the session sends it again after 2026-11-24T15:00:00Z, and only renews before then; the token is usable until 2026-11-24T15:20:00Z; if it can't renew before then, the user has to authorize the app again
     the server refused the refresh token: the session does not send it again, and renews as long as it can; the token is usable until 2026-11-24T15:20:00Z; let the user authorize the app again
     the server refused the app (refused by the server with "Wrong client_id"): the session only renews, and stops when it can no longer renew; the program has no token; correct the app's settings and restart the program
     the server refused the app (refused by the server with "Wrong client_id"): the session only renews, and stops when it can no longer renew; the token is usable until 2026-11-24T15:20:00Z; correct the app's settings and restart the program

@@ -39,7 +39,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     insta::assert_snapshot!(world.run(minutes(470)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if the program needs a token before then, let the user authorize the app again
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if it can't renew before then, the user has to authorize the app again
      65:02 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:30:00Z
     135:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T17:36:00Z
     201:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T18:42:00Z
@@ -59,7 +59,7 @@ fn renewals_that_fail_after_a_refused_refresh_are_ten_minutes_apart() {
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
     65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if the program needs a token before then, let the user authorize the app again
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if it can't renew before then, the user has to authorize the app again
     65:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 75:02
     75:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 85:02
     85:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 95:02

@@ -119,7 +119,7 @@ fn refusals_and_penalties_are_stored() {
      0:00 refreshed: the token is valid until 2026-11-24T15:20:00Z
      0:00 consent due by 1560:00
     65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if the program needs a token before then, let the user authorize the app again
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if it can't renew before then, the user has to authorize the app again
     65:02 store
     65:02 → live renewaccesstoken (at-1): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:17Z; the token is usable until 2026-11-24T15:19:30Z
     65:02 store
