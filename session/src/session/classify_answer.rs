@@ -1,4 +1,4 @@
-//! [`Outcome`]: what an answer, or a missing answer, means. This module changes nothing; [`apply`](super::apply) acts.
+//! [`Outcome`]: what an answer, or a missing answer, means. This module changes nothing; `act_on_answer.rs` acts on it.
 
 use alloc::boxed::Box;
 use alloc::string::String;
