@@ -213,6 +213,11 @@ impl Request<'_> {
         if memory.is_due(bearer, self.server_now, UNSURE) {
             return Ok(Reason::Due);
         }
+        // A session may renew for this before it needs to confirm a token from its store.
+        let wants_market_data = memory.wants_market_data && !subject.prefers_refreshes;
+        if wants_market_data && self.is_over(memory.market_data_failed_at, almost(QUARTER)) {
+            return Ok(Reason::MarketData);
+        }
         if memory.may_verify_start || memory.may_compare_clocks {
             return Ok(Reason::Verify);
         }
@@ -223,10 +228,6 @@ impl Request<'_> {
         // If this renewal fails, its failure is evidence about the token.
         if memory.is_reported && self.is_over(memory.verified_at, almost(QUARTER)) {
             return Ok(Reason::Verify);
-        }
-        let wants_market_data = memory.wants_market_data && !subject.prefers_refreshes;
-        if wants_market_data && self.is_over(memory.market_data_failed_at, almost(QUARTER)) {
-            return Ok(Reason::MarketData);
         }
         if memory.is_reported {
             return Err((12, format!("verifies {bearer} twice within 15 minutes")));
