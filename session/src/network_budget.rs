@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use stored_limits::ReadRequest;
 pub(crate) use stored_limits::StoredLimits;
 
-use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, add_without_duplicates, later, shifted};
+use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, add_without_duplicates, later, shifted, with_room};
 
 mod stored_limits;
 
@@ -62,6 +62,12 @@ impl Operation {
         }
     }
 
+    /// The interval at which this many requests per hour are spread evenly.
+    pub(crate) fn shortest_interval(self) -> Duration {
+        let per_hour = u32::try_from(self.per_hour()).unwrap_or(u32::MAX);
+        COUNTED_FOR.checked_div(per_hour).unwrap_or(COUNTED_FOR)
+    }
+
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::LogIn => 0,
@@ -82,6 +88,15 @@ impl fmt::Display for Operation {
             Self::ExchangeCode => "exchange of the authorization code",
         })
     }
+}
+
+/// How long a request counts: one hour by the server's clock. So it counts a little longer by a local clock, which may
+/// run fast, and for requests that take different times to arrive.
+const COUNTED_FOR: Duration = with_room(ONE_HOUR);
+
+/// When a request that was sent at this time no longer counts.
+fn counts_until(sent: Timestamp) -> Timestamp {
+    later(sent, COUNTED_FOR)
 }
 
 /// Sessions that can also refresh leave at least this many of the fifteen renewals per hour to other sessions.
@@ -134,7 +149,8 @@ impl Gate {
 /// (page *Rate Limits*). All sessions behind the address share one budget.
 ///
 /// Per hour, it allows 4 logins (the server allows 5 that fail; one is left to a person), 15 renewals, 10 `me` calls,
-/// and 950 refreshes and exchanges of a code.
+/// and 950 refreshes and exchanges of a code. A request counts for one hour and one per cent, because the server's clock
+/// decides.
 ///
 /// Use the same clock for all sessions that share a budget. If their clocks differ, each session waits for the whole
 /// length of a lock-out or a captcha, from when it learns of it.
@@ -149,7 +165,8 @@ impl Gate {
 ///     assert_eq!(budget.earliest(now, Operation::Renew), now);
 ///     budget.take(now, Operation::Renew);
 /// }
-/// assert_eq!(budget.earliest(now, Operation::Renew), now + SignedDuration::from_hours(1));
+/// // An hour, and one per cent because clocks differ.
+/// assert_eq!(budget.earliest(now, Operation::Renew), now + SignedDuration::from_secs(3636));
 /// # Ok::<(), jiff::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -205,14 +222,14 @@ impl RateBudget {
 
     fn limit_allows_at(&self, now: Timestamp, operation: Operation, per_hour: usize) -> Timestamp {
         let taken = self.newest_to_wait_for(operation, per_hour);
-        taken.map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
+        taken.map_or(now, |taken| counts_until(taken.min(now)).max(now))
     }
 
     /// When a request of this kind may be sent, by the clock of the sessions that counted. `Timestamp::MIN` if at any
     /// time.
     pub(crate) fn opens_at(&self, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
-        let place = self.newest_to_wait_for(operation, operation.per_hour()).map(|taken| later(taken, ONE_HOUR));
+        let place = self.newest_to_wait_for(operation, operation.per_hour()).map(counts_until);
         gates.chain(place).max().unwrap_or(Timestamp::MIN)
     }
 
@@ -224,7 +241,7 @@ impl RateBudget {
     /// Counts a request that is sent now.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
-            while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now)
+            while taken.front().is_some_and(|oldest| counts_until(*oldest) <= now)
                 && taken.len() >= operation.per_hour()
             {
                 taken.pop_front();
@@ -246,21 +263,21 @@ impl RateBudget {
     /// When the requests of this kind were sent that the server may still count.
     pub(crate) fn taken(&self, now: Timestamp, operation: Operation) -> impl Iterator<Item = Timestamp> {
         let taken = self.taken.get(operation.index()).into_iter().flatten().copied();
-        taken.filter(move |taken| later(*taken, ONE_HOUR) > now)
+        taken.filter(move |taken| counts_until(*taken) > now)
     }
 
     /// Counts requests that another process behind the same address has sent until `now`.
     pub(crate) fn learn(&mut self, now: Timestamp, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             let sent = sent.into_iter().map(|sent| sent.min(now));
-            add_without_duplicates(taken, sent.filter(|sent| later(*sent, ONE_HOUR) > now));
+            add_without_duplicates(taken, sent.filter(|sent| counts_until(*sent) > now));
         }
     }
 
     /// After this time, nothing in the budget matters any more.
     pub(crate) fn counts_until(&self) -> Timestamp {
         let gates = self.closed.iter().copied().chain([self.locked]).flatten().map(|gate| gate.end());
-        let taken = self.taken.iter().filter_map(|taken| taken.back()).map(|taken| later(*taken, ONE_HOUR));
+        let taken = self.taken.iter().filter_map(|taken| taken.back()).map(|taken| counts_until(*taken));
         gates.chain(taken).max().unwrap_or(Timestamp::MIN)
     }
 
@@ -328,16 +345,19 @@ mod tests {
         SignedDuration::from_mins(minutes)
     }
 
+    /// How long a request counts: an hour and one per cent.
+    const COUNTED: SignedDuration = SignedDuration::from_secs(3636);
+
     #[test]
-    fn each_request_counts_in_the_budget_for_one_hour() {
+    fn each_request_counts_in_the_budget_for_one_hour_and_one_per_cent() {
         let mut budget = RateBudget::default();
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
         }
         let now = start() + minutes(10);
-        assert_eq!(budget.earliest(now, Operation::LogIn), start() + minutes(60));
-        budget.take(start() + minutes(60), Operation::LogIn);
-        assert_eq!(budget.earliest(start() + minutes(60), Operation::LogIn), start() + minutes(61));
+        assert_eq!(budget.earliest(now, Operation::LogIn), start() + COUNTED);
+        budget.take(start() + COUNTED, Operation::LogIn);
+        assert_eq!(budget.earliest(start() + COUNTED, Operation::LogIn), start() + COUNTED + minutes(1));
         assert_eq!(budget.earliest(now, Operation::Renew), now);
     }
 
@@ -352,7 +372,7 @@ mod tests {
         assert_eq!(budget.earliest(now, Operation::LogIn), now);
         budget.give_back(start() + minutes(2), Operation::LogIn);
         budget.take(now, Operation::LogIn);
-        assert_eq!(budget.earliest(now, Operation::LogIn), start() + minutes(60));
+        assert_eq!(budget.earliest(now, Operation::LogIn), start() + COUNTED);
     }
 
     //= R-LIMIT-1
@@ -367,7 +387,7 @@ mod tests {
                 assert_eq!(budget.earliest(start(), operation), start(), "{operation}");
                 budget.take(start(), operation);
             }
-            assert_eq!(budget.earliest(start(), operation), start() + minutes(60), "{operation}");
+            assert_eq!(budget.earliest(start(), operation), start() + COUNTED, "{operation}");
         }
     }
 
@@ -381,7 +401,7 @@ mod tests {
         }
         assert_eq!(budget.earliest(start(), Operation::Refresh), start());
         budget.take(start(), Operation::Refresh);
-        assert_eq!(budget.earliest(start(), Operation::Refresh), start() + minutes(60));
+        assert_eq!(budget.earliest(start(), Operation::Refresh), start() + COUNTED);
     }
 
     //= R-RENEW-12
@@ -395,7 +415,7 @@ mod tests {
                 assert_eq!(is_free, taken < spare, "{taken} are taken, and {needed} are needed");
                 budget.take(start(), Operation::Renew);
             }
-            let at = if spare == 0 { Timestamp::MAX } else { start() + minutes(60) };
+            let at = if spare == 0 { Timestamp::MAX } else { start() + COUNTED };
             assert_eq!(budget.next_spare_renewal(start()), at);
         }
     }
@@ -422,17 +442,17 @@ mod tests {
         }
         let now = start() + minutes(1);
         assert_eq!(budget.taken(now, Operation::LogIn).count(), 2);
-        assert_eq!(budget.taken(start() + minutes(60), Operation::LogIn).count(), 1, "the first is an hour old");
+        assert_eq!(budget.taken(start() + COUNTED, Operation::LogIn).count(), 1, "the first no longer counts");
     }
 
     #[test]
     fn requests_are_removed_from_the_budget_after_an_hour() {
         let mut budget = RateBudget::default();
-        budget.learn(start(), Operation::LogIn, [start() - minutes(60)]);
+        budget.learn(start(), Operation::LogIn, [start() - COUNTED]);
         assert_eq!(budget.counts_until(), Timestamp::MIN);
-        for hour in 0..5 {
+        for hours in 0..5 {
             for _ in 0..4 {
-                budget.take(start() + minutes(60 * hour), Operation::LogIn);
+                budget.take(start() + COUNTED * hours, Operation::LogIn);
             }
         }
         assert_eq!(budget.taken[0].len(), 4, "those of the last hour");
@@ -445,7 +465,7 @@ mod tests {
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
         }
-        assert_eq!(budget.opens_at(Operation::LogIn), start() + minutes(60));
+        assert_eq!(budget.opens_at(Operation::LogIn), start() + COUNTED);
         budget.close(start(), Operation::LogIn, ONE_HOUR + ONE_HOUR);
         assert_eq!(budget.opens_at(Operation::LogIn), start() + minutes(120));
         assert_eq!(budget.opens_at(Operation::Renew), Timestamp::MIN);
@@ -478,7 +498,7 @@ mod tests {
             budget.take(start(), operation);
         }
         for operation in [Operation::Refresh, Operation::ExchangeCode] {
-            assert_eq!(budget.earliest(start(), operation), start() + minutes(60), "{operation}");
+            assert_eq!(budget.earliest(start(), operation), start() + COUNTED, "{operation}");
         }
     }
 

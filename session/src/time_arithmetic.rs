@@ -23,6 +23,20 @@ pub(crate) fn add_without_duplicates(known: &mut VecDeque<Timestamp>, others: im
     known.make_contiguous().sort_unstable();
 }
 
+/// The time to wait if the server measures the wait too, at most one day. A request that comes a moment too early
+/// starts the wait again, and a local clock that runs fast is always too early. So a wait of more than one minute gets
+/// one per cent more. In a minute, no clock gains more than the time that a request needs to arrive.
+pub(crate) const fn with_room(wait: Duration) -> Duration {
+    if wait.as_nanos() <= Duration::from_secs(60).as_nanos() {
+        return wait;
+    }
+    let longer = match wait.checked_div(100) {
+        Some(room) => wait.saturating_add(room),
+        None => wait,
+    };
+    if longer.as_nanos() < LONGEST_WAIT.as_nanos() { longer } else { LONGEST_WAIT }
+}
+
 /// If a time differs by more than this from the expected time, the local clock may have been set: the driver polls this
 /// much later than it was asked to, or a snapshot was written this much later than now.
 pub(crate) const LATE: Duration = Duration::from_secs(60);

@@ -10,8 +10,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tradovate_auth_core::workspace_only::{Damage, Fields};
 
-use super::{Gate, Operation, RateBudget};
-use crate::time_arithmetic::{ONE_HOUR, later, shifted};
+use super::{Gate, Operation, RateBudget, counts_until};
+use crate::time_arithmetic::shifted;
 
 /// The operations whose requests are stored. The others are far below their limits, or their limits concern one session
 /// alone.
@@ -75,7 +75,7 @@ impl StoredLimits {
     /// When the last of these facts no longer matters.
     pub(crate) fn ends(&self) -> Option<Timestamp> {
         let gates = self.locked.iter().chain(self.closed.values()).map(Gate::end);
-        gates.chain(self.sent.values().flatten().map(|sent| later(*sent, ONE_HOUR))).max()
+        gates.chain(self.sent.values().flatten().map(|sent| counts_until(*sent))).max()
     }
 }
 
@@ -134,7 +134,7 @@ impl RateBudget {
         sent: &VecDeque<Timestamp>,
         by: SignedDuration,
     ) {
-        self.read.retain(|read| later(read.counted, ONE_HOUR) > now);
+        self.read.retain(|read| counts_until(read.counted) > now);
         let mut unmatched: Vec<usize> = (0..self.read.len()).collect();
         let mut counted = Vec::with_capacity(sent.len());
         for sent in sent {

@@ -14,7 +14,7 @@ use super::refresh::presents;
 use super::{EventKind, Session, StopReason, Trouble};
 use crate::network_budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
 use crate::record::{LAST_RESORT_PAUSE, Ticket};
-use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, after, later};
+use crate::time_arithmetic::{ONE_HOUR, after, later, with_room};
 
 /// After a failed renewal, a session whose token is still valid pauses for the rest of the token's lifetime divided by
 /// this number, but not longer than [`Policy::longest_pause`](super::Policy::longest_pause). So it does not use up the
@@ -428,12 +428,4 @@ fn is_futile(error: &Error) -> bool {
         Error::WrongEnvironment { .. } | Error::Moved(_) => true,
         _ => false,
     }
-}
-
-/// The time to wait if the server measures the wait too, at most one day. A request that comes a moment too early
-/// starts the wait again, and a local clock that runs fast is always too early. So a wait of more than one minute gets
-/// one per cent more. In a minute, no clock gains more than the time that a request needs to arrive.
-pub(super) fn with_room(wait: Duration) -> Duration {
-    let room = wait.checked_div(100).filter(|_| wait > Duration::from_secs(60)).unwrap_or_default();
-    wait.saturating_add(room).min(LONGEST_WAIT)
 }

@@ -9,10 +9,9 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::act_on_answer::with_room;
 use super::{EventKind, Session};
 use crate::network_budget::{Gate, Operation, RateBudget};
-use crate::time_arithmetic::{LONGEST_WAIT, after, later};
+use crate::time_arithmetic::{LONGEST_WAIT, after, later, with_room};
 
 /// What a session has seen of the gates of its budget.
 #[derive(Debug, Clone, Default)]

@@ -2,20 +2,11 @@
 //! refreshes.
 
 use alloc::collections::BTreeSet;
-use core::time::Duration;
 
 use jiff::Timestamp;
 
 use super::renewal_pace::{Pace, Pending};
 use crate::network_budget::{Operation, RateBudget};
-
-/// The interval between renewals. An hour has at most fifteen (page *Rate Limits*), with a margin of one per cent for
-/// the server's clock.
-//= R-LIMIT-2
-const BETWEEN_RENEWALS: Duration = Duration::from_millis(242_400);
-
-/// The interval between refreshes: 950 per hour, as in a [`RateBudget`], with the same margin.
-const BETWEEN_REFRESHES: Duration = Duration::from_millis(3_828);
 
 /// The operations that extend tokens.
 const PACED: [Operation; 2] = [Operation::Renew, Operation::Refresh];
@@ -65,8 +56,8 @@ impl<N> Network<N> {
             sessions: 0,
             forgotten_at: None,
             waiting: Default::default(),
-            renewals: Pace::new(BETWEEN_RENEWALS, number),
-            refreshes: Pace::new(BETWEEN_REFRESHES, number),
+            renewals: Pace::new(Operation::Renew.shortest_interval(), number),
+            refreshes: Pace::new(Operation::Refresh.shortest_interval(), number),
             has_reported_excess: false,
         }
     }

@@ -161,7 +161,7 @@ fn poll_names_the_time_of_the_next_spare_renewal() {
     let mut program = Program::app();
     take_renewals(&mut program, 10);
     assert_eq!(minutes_of(&program.run(minutes(2), server)), [(0, false)]);
-    assert_eq!(program.waits_until(), start() + minutes(60));
+    assert_eq!(program.waits_until(), start() + seconds(3636), "a renewal counts for an hour and one per cent");
     assert_eq!(minutes_of(&program.run(minutes(59), server)), [(60, true)]);
 }
 

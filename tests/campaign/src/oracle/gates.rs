@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Found;
-use super::requests::almost;
 use crate::wire::Operation;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a session may count a request: the server's hour, one per cent of it, and more by a slow clock.
+pub(super) const COUNTED_FOR: SignedDuration = SignedDuration::from_millis(3_639_600);
 
 /// The number of requests per hour after which a session may wait.
 fn per_hour(operation: Operation) -> usize {
@@ -95,8 +97,10 @@ impl Gates {
 
     /// The lowest and the highest number of renewals of the hour that the server may count.
     pub(super) fn renewals(&self, now: Timestamp) -> (usize, usize) {
-        let counted = self.renewals.iter().filter(|at| **at + almost(HOUR) > now).count();
-        (counted, self.sent.get(&Operation::Renew).map_or(0, VecDeque::len))
+        (
+            self.renewals.iter().filter(|at| **at + HOUR > now).count(),
+            self.sent.get(&Operation::Renew).map_or(0, VecDeque::len),
+        )
     }
 
     /// The server has not counted a renewal.
@@ -126,13 +130,12 @@ impl Gates {
         self.renewals.retain(|at| *at + HOUR > now);
         let sent = self.sent.entry(operation).or_default();
         sent.push_back(now);
-        // By a slow clock, the hour is longer.
-        sent.retain(|at| *at + HOUR + HOUR / 1000 > now);
+        sent.retain(|at| *at + COUNTED_FOR > now);
     }
 
     /// The time until which the next request of a kind may wait, if the requests of the hour are used up.
     pub(super) fn used_up(&self, operation: Operation) -> Option<Timestamp> {
         let sent = self.sent.get(&operation)?;
-        Some(*sent.get(sent.len().checked_sub(per_hour(operation))?)? + HOUR)
+        Some(*sent.get(sent.len().checked_sub(per_hour(operation))?)? + COUNTED_FOR)
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::causes::Cause;
+use super::gates::COUNTED_FOR;
 use super::memory::{Held, UNSURE};
 use super::requests::{Reason, Request};
 use super::{Found, Oracle, Subject};
@@ -338,7 +339,7 @@ impl Oracle {
         let Some(subject) = self.subjects.get(program).filter(|subject| subject.set.is_some()) else { return };
         let address = subject.address;
         let Some(network) = self.networks.get_mut(&address) else { return };
-        let counts = |at: Timestamp| at + HOUR + HOUR / 1000 > now;
+        let counts = |at: Timestamp| at + COUNTED_FOR > now;
         network.logins.retain(|_, at| counts(*at));
         let stored = network.stored_logins.iter().filter(|at| counts(**at)).count();
         let unanswered = stored + network.logins.values().filter(|at| **at + MINUTE / 2 < now).count();
