@@ -24,11 +24,10 @@ fn no_pair_of_faults_breaks_a_law_of_one_session_with_a_store() {
 
 #[test]
 fn every_mutant_is_detected() {
-    let is_small = |episode: &Episode| ["two/first-login", "two/refresh"].contains(&episode.to_string().as_str());
+    let small = ["two/first-login", "two/refresh"].map(|episode| episode.parse().unwrap());
     for mutant in Mutant::ALL {
-        let broken = |episode| explore(episode, single(), Some(mutant), 2).totals.broken;
-        let broken: u64 = Episode::all().into_iter().filter(is_small).map(broken).sum();
-        assert!(broken > 0, "{mutant:?} is not detected");
+        let is_detected = |episode| explore(episode, single(), Some(mutant), 2).totals.broken > 0;
+        assert!(small.into_iter().any(is_detected), "{mutant:?} is not detected");
     }
 }
 
