@@ -14,6 +14,13 @@ fn small_scenarios_violate_no_law() {
 }
 
 #[test]
+fn a_large_scenario_violates_no_law() {
+    assert!(Scenario::from_seed(1).session_days() > 15.0);
+    let end = run(&Scenario::from_seed(1), Way::default());
+    assert!(end.violations.is_empty(), "{:?}", end.violations);
+}
+
+#[test]
 fn small_sets_violate_no_law() {
     let seeds = (1..80).filter(|seed| Scenario::has_sets(*seed));
     for scenario in seeds.map(Scenario::of_sets).filter(|scenario| scenario.session_days() < 25.0) {
