@@ -95,15 +95,21 @@ impl Session {
     }
 
     /// The time at which the session gives up a token that callers report as rejected, because its renewals keep
-    /// failing.
-    pub(super) fn rejected_given_up_at(&self) -> Option<Timestamp> {
+    /// failing. `None` if the session can only renew: a failed renewal does not prove that the token is dead, and
+    /// nothing would replace it.
+    pub(super) fn rejected_given_up_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.rejected_has_failed_at().filter(|_| !self.has_only_renewals(now))
+    }
+
+    /// The time at which a token that callers report as rejected has failed three renewals over two minutes.
+    pub(super) fn rejected_has_failed_at(&self) -> Option<Timestamp> {
         let (count, time) = GIVE_UP_AFTER;
         let is_rejected = self.token.is_reported_dead || self.token.is_faulty;
         self.token.failed_renewals.lasted_at(count, time).filter(|_| is_rejected)
     }
 
     pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
-        self.renewable(now).is_some() && self.rejected_given_up_at().is_some_and(|at| at <= now)
+        self.renewable(now).is_some() && self.rejected_given_up_at(now).is_some_and(|at| at <= now)
     }
 
     /// Makes the renewal of the held token due now, before its regular time.

@@ -77,7 +77,7 @@ impl Session {
             token(WakeUp::TokenUnusable, access.map(|access| self.usable_until(access))),
             token(WakeUp::MarketDataTokenEnds, access.and_then(market_data_ends)),
             given_up.map(|at| (WakeUp::TokenGivenUp, at)),
-            self.rejected_given_up_at().map(|at| (WakeUp::TokenGivenUp, at)),
+            self.rejected_given_up_at(now).map(|at| (WakeUp::TokenGivenUp, at)),
             self.presentable_at(now).map(|at| (WakeUp::RefreshTokenUsable, at)),
             self.next_reminder(now).map(|(at, _)| (WakeUp::ReminderDue, at)),
             self.persistence.save_due().map(|at| (WakeUp::SaveDue, at)),

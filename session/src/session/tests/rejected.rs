@@ -1,3 +1,5 @@
+use alloc::vec;
+
 use super::*;
 
 //= R-STATUS-4
@@ -161,4 +163,64 @@ fn a_token_reported_as_dead_is_verified_again_after_seconds_although_the_app_is_
     world.reject(401, DEAD);
     world.run(minutes(91));
     assert_eq!(world.token().as_deref(), Some("three"), "{}", world.trace());
+}
+
+/// Sessions that hold a token after 90 minutes and can only renew it: the app was refused, or the refresh token was
+/// refused twice, with and without an expiry.
+fn with_only_renewals(then: impl Fn() -> Vec<Answer>) -> [World; 3] {
+    let app_refused = || ok(r#"{"error":"invalid_client"}"#);
+    [
+        vec![refreshed("one", "rt-1"), app_refused()],
+        vec![refreshed("one", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)],
+        vec![refreshed_without_end("one", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)],
+    ]
+    .map(|refusals| {
+        let mut world = World::app(refusals.into_iter().chain([token_to("two", 400)]).chain(then()))
+            .ahead(SignedDuration::ZERO);
+        world.run(minutes(90));
+        assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+        world
+    })
+}
+
+#[test]
+fn faults_do_not_end_a_session_that_can_only_renew_a_token_reported_as_dead() {
+    let faults = || (0..14).map(|_| status(500, "")).chain([token_to("three", 500)]).collect();
+    for mut world in with_only_renewals(faults) {
+        world.reject(401, DEAD);
+        world.run(minutes(94));
+        assert_eq!((world.token(), world.session.stop_reason().is_none()), (None, true), "{}", world.trace());
+        world.run(minutes(300));
+        assert_eq!(world.token().as_deref(), Some("three"), "{}", world.trace());
+    }
+}
+
+#[test]
+fn a_session_that_can_only_renew_ends_once_a_renewal_or_the_time_shows_that_the_token_is_dead() {
+    let faults = || (0..3).map(|_| status(500, ""));
+    for mut world in with_only_renewals(|| faults().chain([status(401, DEAD)]).collect()) {
+        world.reject(401, DEAD);
+        world.run(minutes(130));
+        assert!(world.session.record.tokens.access.is_none(), "{}", world.trace());
+    }
+    for mut world in with_only_renewals(|| (0..700).map(|_| status(500, "")).collect()) {
+        world.reject(401, DEAD);
+        world.run(minutes(400));
+        let left = world.script.len();
+        world.run(minutes(424));
+        assert_eq!(world.script.len(), left, "{}", world.trace());
+    }
+}
+
+#[test]
+fn a_session_with_a_refused_app_verifies_a_dead_token_every_ten_minutes_after_two_minutes_of_faults() {
+    let [mut world, ..] = with_only_renewals(|| (0..20).map(|_| status(500, "")).collect());
+    world.reject(401, DEAD);
+    world.run(minutes(110));
+    let lines = [
+        "91:31.500 → live renewaccesstoken (two): renewal failed (500); next try at 92:01.500",
+        "92:01.500 → live renewaccesstoken (two): renewal failed (500); next try at 102:01.500",
+        "102:01.500 → live renewaccesstoken (two): renewal failed (500); next try at 112:01.500",
+    ];
+    assert!(world.trace().replace("\n ", "\n").ends_with(&lines.join("\n")), "{}", world.trace());
 }

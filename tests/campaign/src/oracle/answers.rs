@@ -283,8 +283,7 @@ impl Subject {
         if sent.asked.operation == Operation::Renew {
             self.memory.failed_renewals.push(now);
             if self.memory.is_app_refused {
-                // A session that has only renewals left sends the next one after ten minutes. It gives the token up
-                // after three of them.
+                // A session that has only renewals left sends the next one after ten minutes.
                 self.allowances.open(Cause::RefusedAgain, now);
             }
         }
