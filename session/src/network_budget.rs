@@ -181,6 +181,8 @@ pub struct RateBudget {
     read: Vec<ReadRequest>,
     /// How many of an hour's renewals are needed by sessions that can only renew, as far as that is known.
     needed_renewals: usize,
+    /// How many sessions wait for their login, as far as that is known.
+    waiting_for_login: usize,
     is_unlimited: bool,
 }
 
@@ -208,16 +210,21 @@ impl RateBudget {
     /// The earliest time, `now` or later, at which a session that can also refresh may renew without using the renewals
     /// that are reserved for the others.
     pub(crate) fn next_spare_renewal(&self, now: Timestamp) -> Timestamp {
-        let reserved = self.needed_renewals.max(RESERVED_RENEWALS);
+        // A session needs about one renewal per hour after its login.
+        let is_closed = self.closed_until(now, Operation::LogIn).is_some();
+        let logins = if is_closed { 0 } else { self.waiting_for_login };
+        let reserved = self.needed_renewals.saturating_add(logins).max(RESERVED_RENEWALS);
         match Operation::Renew.per_hour().saturating_sub(reserved) {
             0 => Timestamp::MAX,
             spare => self.limit_allows_at(now, Operation::Renew, spare),
         }
     }
 
-    /// Sets how many renewals per hour the sessions need that can only renew.
-    pub(crate) fn need_renewals(&mut self, per_hour: u64) {
+    /// Sets how many renewals per hour the sessions need that can only renew, and how many sessions wait for their
+    /// login.
+    pub(crate) fn need_renewals(&mut self, per_hour: u64, waiting_for_login: usize) {
         self.needed_renewals = usize::try_from(per_hour).unwrap_or(usize::MAX);
+        self.waiting_for_login = waiting_for_login;
     }
 
     fn limit_allows_at(&self, now: Timestamp, operation: Operation, per_hour: usize) -> Timestamp {
@@ -409,7 +416,7 @@ mod tests {
     fn spare_renewals_leave_a_third_or_as_many_as_other_sessions_need() {
         for (needed, spare) in [(0, 10), (5, 10), (9, 6), (15, 0), (40, 0)] {
             let mut budget = RateBudget::default();
-            budget.need_renewals(needed);
+            budget.need_renewals(needed, 0);
             for taken in 0..15 {
                 let is_free = budget.next_spare_renewal(start()) == start();
                 assert_eq!(is_free, taken < spare, "{taken} are taken, and {needed} are needed");

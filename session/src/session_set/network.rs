@@ -75,7 +75,7 @@ impl<N> Network<N> {
                 }
             }
         }
-        self.budget.need_renewals(self.needed_renewals());
+        self.reserve_renewals();
     }
 
     pub(super) fn leave(&mut self, index: u32, place: Place) {
@@ -91,13 +91,13 @@ impl<N> Network<N> {
                 }
             }
         }
-        self.budget.need_renewals(self.needed_renewals());
+        self.reserve_renewals();
     }
 
-    /// How many renewals per hour the tokens need, and the sessions that wait for their login: about one each.
-    fn needed_renewals(&self) -> u64 {
-        let logins = self.waiting.get(Operation::LogIn.index()).map_or(0, BTreeSet::len);
-        self.renewals.per_hour().saturating_add(u64::try_from(logins).unwrap_or(u64::MAX))
+    /// Sessions that can also refresh leave renewals for these tokens, and for the sessions that wait for their login.
+    fn reserve_renewals(&mut self) {
+        let waiting_for_login = self.waiting.get(Operation::LogIn.index()).map_or(0, BTreeSet::len);
+        self.budget.need_renewals(self.renewals.per_hour(), waiting_for_login);
     }
 
     /// Counts a request that leaves now.

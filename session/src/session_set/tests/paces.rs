@@ -57,3 +57,19 @@ fn oauth_sessions_leave_renewals_for_sessions_that_wait_for_their_first_login() 
     }
     assert_eq!((world.count(Operation::LogIn), world.count(Operation::Renew)), (4, 7));
 }
+
+#[test]
+fn oauth_sessions_leave_no_renewals_for_logins_while_a_captcha_has_closed_their_endpoint() {
+    let (mut world, _) = World::of("office", (0..12).map(by_password).chain((12..24).map(by_oauth)));
+    while world.now < start() + SignedDuration::from_mins(10) {
+        while let Some((session, id, operation)) = world.request() {
+            let answer = match operation {
+                Operation::LogIn => Response::new(r#"{"p-ticket":"t","p-time":15,"p-captcha":true}"#.into()),
+                _ => granted(world.now, operation),
+            };
+            world.set.receive(world.now, session, id, dated(world.now, answer));
+        }
+        world.now += SignedDuration::from_secs(10);
+    }
+    assert_eq!((world.count(Operation::LogIn), world.count(Operation::Renew)), (1, 10));
+}
