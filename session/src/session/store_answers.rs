@@ -145,7 +145,8 @@ impl Session {
 
     /// How often the record of a shared store is loaded if the store reports no change.
     pub(super) fn load_every(&self, now: Timestamp) -> Option<Duration> {
-        let own = self.persistence.announced_attempt();
+        let sent = self.exchanges.in_flight.as_ref().and_then(|exchange| exchange.attempt);
+        let own = sent.or(self.persistence.announced_attempt());
         let is_another_logging_in = || self.record.log_ins.is_another_under_way(now, own, self.policy.deadline());
         let has_token = self.token(now).is_some();
         load_every(has_token, !has_token && is_another_logging_in())

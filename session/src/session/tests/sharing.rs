@@ -613,3 +613,13 @@ fn replaced_credentials_do_not_send_the_ticket_that_another_process_was_given() 
     second.run(minutes(1));
     assert!(second.trace().contains("→ demo accesstokenrequest\n"), "{}", second.trace());
 }
+
+#[test]
+fn a_login_of_this_process_does_not_count_as_one_of_another_process() {
+    let mut world = member(World::user([Answer::Silence]));
+    world.run(Duration::ZERO);
+    assert!(world.session.sending().is_some(), "{}", world.trace());
+    assert_eq!(world.session.load_every(world.now), Some(seconds(10)));
+    let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    assert_eq!(until, later(start(), seconds(10)));
+}
