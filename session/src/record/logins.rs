@@ -299,6 +299,13 @@ impl LogIns {
     }
 
     /// Drops logins that no longer count.
+    ///
+    /// The order in which records are merged does not matter for the logins that are kept, with two exceptions. A login
+    /// can be dropped because of newer ones of its kind, and one of these can change its kind later: a late answer or
+    /// another record shows its outcome. And all logins can be dropped because the last one is two hours ago, before
+    /// another record names a later one. In both cases a record would have to keep more logins. The effect is small: a
+    /// dropped login that opened no server session counts as one of unknown outcome if an old record names it again,
+    /// and a dropped one of unknown outcome that is more than two hours old can make the next pause shorter.
     pub(crate) fn drop_outdated(&mut self, now: Timestamp) {
         if self.attempts.iter().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
             self.attempts.clear();
@@ -307,15 +314,15 @@ impl LogIns {
             let mut sent: Vec<_> = attempts
                 .iter()
                 .filter(|attempt| (attempt.status == Status::OpenedNone) == opened_none)
-                .map(|attempt| attempt.sent)
+                .map(Attempt::age)
                 .collect();
             sent.sort_unstable_by(|one, other| other.cmp(one));
             sent.get(REMEMBERED).copied()
         };
         let (opened_none, others) = (newest(&self.attempts, true), newest(&self.attempts, false));
         self.attempts.retain(|attempt| match attempt.status {
-            Status::OpenedNone => Some(attempt.sent) > opened_none,
-            _ => Some(attempt.sent) > others || later(attempt.sent, FORGOTTEN) > now,
+            Status::OpenedNone => Some(attempt.age()) > opened_none,
+            _ => Some(attempt.age()) > others || later(attempt.sent, FORGOTTEN) > now,
         });
     }
 
@@ -339,6 +346,11 @@ impl Refused {
 }
 
 impl Attempt {
+    /// Orders logins by age. The id orders logins of the same time, so no two are equal.
+    fn age(&self) -> (Timestamp, AttemptId) {
+        (self.sent, self.id)
+    }
+
     fn is_unknown(&self) -> bool {
         self.status <= Status::Unknown
     }

@@ -346,6 +346,33 @@ fn times_from_a_clock_that_was_ahead_count_as_now() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
+    #[test]
+    fn the_order_of_merges_does_not_matter_for_the_logins_that_are_kept(
+        logins in proptest::collection::vec((0..4_i64, any::<bool>()), 12),
+        masks in proptest::array::uniform3(0_u16..1 << 12),
+    ) {
+        let of = |mask: u16| {
+            let logins = logins.iter().enumerate().filter(|(index, _)| mask >> index & 1 == 1);
+            let attempts = logins.map(|(index, (minute, has_opened))| Attempt {
+                id: AttemptId(index as u64),
+                status: if *has_opened { Status::Opened } else { Status::OpenedNone },
+                sent: at(*minute),
+                until: None,
+            });
+            LogIns { attempts: attempts.collect(), ..LogIns::default() }
+        };
+        let merged = |mut one: LogIns, other: LogIns| {
+            one.merge(other);
+            one.drop_outdated(at(10));
+            one
+        };
+        let [a, b, c] = masks.map(of);
+        let one_way = merged(merged(a.clone(), b.clone()), c.clone());
+        prop_assert_eq!(&one_way, &merged(a.clone(), merged(b.clone(), c.clone())));
+        prop_assert_eq!(&one_way, &merged(c, merged(b, a)));
+        prop_assert_eq!(&one_way, &merged(one_way.clone(), one_way.clone()));
+    }
+
     /// Laws 8 and 17 hold for any outcome of the logins and any number of restarts.
     #[test]
     fn at_most_three_logins_per_hour_and_two_per_15_minutes_if_one_is_unknown(
