@@ -47,7 +47,11 @@ impl Jitter {
 }
 
 /// Faults in a row, and the pause after the last one. Of two pauses, the one of the newer token wins, then the one that
-/// was ended more often, then the one with more faults, then the one with the later end.
+/// was ended more often. Otherwise the higher count of faults wins, and the later end.
+///
+/// If one process receives an answer that ends the pause and another one has a fault at the same time, the fault counts
+/// as one before the answer, so it is dropped. The maximum of each field would keep it, but then an old record would
+/// restore a pause that has ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Pause {
