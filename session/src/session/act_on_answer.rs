@@ -193,7 +193,7 @@ impl Session {
             (Meaning::Malformed, Trouble::Server(error)) => {
                 self.opened_none(exchange);
                 self.ticket_is_spent();
-                self.persistence.share();
+                self.persistence.changed();
                 self.stop_stored(now, StopReason::Refused(error));
             }
             (_, trouble) => {
@@ -337,7 +337,11 @@ impl Session {
         let longest = self.policy.longest_pause();
         let retry_at = self.record.pause.after_fault(now, at_least, longest, &mut self.jitter);
         let retry_at = match operation {
-            Operation::LogIn => self.earliest_log_in(retry_at),
+            Operation::LogIn => {
+                // The store has the announcement of this login.
+                self.persistence.changed();
+                self.earliest_log_in(retry_at)
+            }
             _ => retry_at,
         };
         self.persistence.share();

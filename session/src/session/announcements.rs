@@ -1,6 +1,8 @@
 //! Announcements: if processes share the store, a login or a refresh is stored before it is sent. This proves that the
 //! store can be written to. After a crash, the next process knows that the request may have been sent.
 
+use alloc::boxed::Box;
+
 use jiff::Timestamp;
 
 use super::Session;
@@ -11,10 +13,12 @@ impl Session {
     /// Whether a login or a refresh has to be announced first.
     pub(super) fn is_to_be_announced(&self, now: Timestamp, operation: Operation) -> bool {
         // The exchange of a code may fail, so it does not replace the stored record.
-        matches!(operation, Operation::LogIn | Operation::Refresh)
-            && self.code.is_none()
-            && self.persistence.is_shared()
-            && !self.persistence.has_announced(operation, now, self.policy.deadline())
+        let is_announced = match operation {
+            Operation::LogIn => !self.persistence.is_none(),
+            Operation::Refresh => self.persistence.is_shared(),
+            _ => false,
+        };
+        is_announced && self.code.is_none() && !self.persistence.has_announced(operation, now, self.policy.deadline())
     }
 
     pub(super) fn announce(&mut self, now: Timestamp, operation: Operation) {
@@ -27,23 +31,22 @@ impl Session {
             refresh.announced.set();
         }
         let ticket = self.take_ticket(operation);
-        if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.announced = Some(Announcement { at: now, operation, attempt, ticket, is_stored: false });
-        }
+        let announcement = Announcement { at: now, operation, attempt, ticket, is_stored: false };
+        self.persistence.announced = Some(Box::new(announcement));
         self.save(now);
     }
 
     /// Takes the announcement of the request that is sent now.
-    pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<Announcement> {
+    pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<Box<Announcement>> {
         if self.persistence.announcement().is_some_and(|announced| announced.operation != operation) {
             self.withdraw_announcement();
         }
-        self.persistence.shared_mut()?.announced.take()
+        self.persistence.announced.take()
     }
 
     /// The announced request is not sent.
     pub(super) fn withdraw_announcement(&mut self) {
-        let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
+        let Some(announced) = self.persistence.announced.take() else {
             return;
         };
         if announced.is_stored {

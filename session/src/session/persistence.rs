@@ -25,6 +25,8 @@ pub(super) struct Persistence {
     /// New tokens that are used after they are saved.
     pub(super) waiting: Option<Box<Waiting>>,
     pub(super) saving: Option<Saving>,
+    /// The request that is stored before it is sent.
+    pub(super) announced: Option<Box<Announcement>>,
     pub(super) pause: Pause,
     /// Why the session stops after the save.
     pub(super) stops_with: Option<Box<StopReason>>,
@@ -181,7 +183,7 @@ impl Persistence {
     }
 
     pub(super) fn announcement(&self) -> Option<&Announcement> {
-        self.as_shared()?.announced.as_ref()
+        self.announced.as_deref()
     }
 
     /// The login that is announced but not sent.

@@ -71,7 +71,6 @@ pub(super) struct Sharing {
     failures: u32,
     trouble: Option<Trouble>,
     asked: Option<Asked>,
-    pub(super) announced: Option<Announcement>,
     /// How many saves in a row were overtaken.
     overtaken: u32,
     /// The tokens in use are not stored yet.
@@ -227,7 +226,6 @@ impl Sharing {
             failures: 0,
             trouble: None,
             asked: None,
-            announced: None,
             overtaken: 0,
             uses_unstored: false,
             stored_late: None,

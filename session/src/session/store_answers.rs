@@ -212,8 +212,8 @@ impl Session {
     fn stored(&mut self, now: Timestamp) {
         let Some(saving) = self.persistence.saving.take() else { return };
         let late = saving.taken.filter(|taken| later(*taken, SHORTEST_MARGIN) < now);
+        self.persistence.announced.iter_mut().for_each(|announced| announced.is_stored = true);
         if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // A snapshot that was saved late contains an old clock offset, but other processes take the offset to be as
             // new as the record. The error must not be more than the margin of a token. So the snapshot is saved once
             // more, but only once: the store may be slow every time.

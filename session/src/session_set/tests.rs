@@ -337,6 +337,8 @@ fn a_removed_session_is_returned_and_no_longer_polled() {
 #[test]
 fn a_snapshot_is_stored_before_its_token_is_used() {
     let (mut world, keys) = World::of("office", [by_password(1).with_store()]);
+    let SetAction::Store { session, id, .. } = world.set.poll(world.now) else { panic!("no announcement") };
+    world.set.store_answered(world.now, session, id, Ok(StoreAnswer::Kept));
     let (session, id, operation) = world.request().unwrap();
     world.set.receive(world.now, session, id, granted(world.now, operation));
     let SetAction::Store { id, .. } = world.set.poll(world.now) else { panic!("nothing to store") };

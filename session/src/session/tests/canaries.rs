@@ -58,6 +58,8 @@ fn requests_and_actions_print_no_secret() {
     let credentials = Credentials::new("trader", "canary-password").with_api_key(8.into(), "canary-secret");
     let mut session = Session::new(Environment::demo(), credentials, 7).with_store();
     let mut budget = RateBudget::default();
+    let Action::Store { id, .. } = session.poll(start(), &mut budget) else { panic!() };
+    session.store_answered(start(), id, Ok(StoreAnswer::Kept), &mut budget);
     let action = session.poll(start(), &mut budget);
     assert!(!format!("{action:?}").contains("canary"));
     let Action::Send { id, .. } = action else { panic!() };

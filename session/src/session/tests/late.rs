@@ -195,7 +195,7 @@ fn a_late_token_does_not_restart_a_session_with_refused_credentials() {
 
 #[test]
 fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
-    let mut world = World::user([Answer::Silence, Answer::Silence]).storing([Some(true), None]);
+    let mut world = World::user([Answer::Silence, Answer::Silence]).storing((0..3).map(|_| Some(true)).chain([None]));
     world.run(Duration::from_secs(70));
     world.answer_late(token_to("one", 80));
     // The token waits to be stored while the second login is in flight.

@@ -175,8 +175,8 @@ fn with_only_renewals(then: impl Fn() -> Vec<Answer>) -> [World; 3] {
         vec![refreshed_without_end("one", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)],
     ]
     .map(|refusals| {
-        let mut world = World::app(refusals.into_iter().chain([token_to("two", 400)]).chain(then()))
-            .ahead(SignedDuration::ZERO);
+        let mut world =
+            World::app(refusals.into_iter().chain([token_to("two", 400)]).chain(then())).ahead(SignedDuration::ZERO);
         world.run(minutes(90));
         assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
         world

@@ -44,7 +44,7 @@ fn an_answer_of_the_wrong_kind_to_a_save_counts_as_a_store_failure() {
     let mut shared = member(World::user([]));
     let id = shared.offered();
     shared.store_answers(id, Ok(StoreAnswer::Kept));
-    let mut hook = World::user([token_to("one", 80)]).storing([None]);
+    let mut hook = World::user([token_to("one", 80)]).storing([Some(true), None]);
     hook.run(seconds(1));
     let id = hook.silent.remove(0);
     hook.store_answers(id, Ok(StoreAnswer::Saved(Some(Revision(1)))));

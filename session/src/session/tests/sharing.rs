@@ -222,7 +222,11 @@ fn every_login_and_refresh_is_announced_in_the_store_first() {
     assert!(app.trace().find("store") < app.trace().find('→'), "{}", app.trace());
     let mut alone = World::user([token_to("one", 80)]).storing([]);
     alone.run(minutes(1));
-    assert_eq!(alone.trace().matches("store").count(), 1, "{}", alone.trace());
+    assert_eq!(alone.trace().matches("store").count(), 2, "{}", alone.trace());
+    assert!(alone.trace().find("store") < alone.trace().find('→'), "{}", alone.trace());
+    let mut app_alone = World::app([refreshed("at-1", "rt-1")]).storing([]);
+    app_alone.run(minutes(1));
+    assert_eq!(app_alone.trace().matches("store").count(), 1, "only for other processes: {}", app_alone.trace());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_token_is_used_only_after_it_is_stored() {
-    let mut world = World::user([token_to("one", 80)]).storing([None]);
+    let mut world = World::user([token_to("one", 80)]).storing([Some(true), None]);
     world.run(Duration::from_secs(10));
     assert_eq!(world.token(), None);
     world.stored(ExchangeId(99));
@@ -16,8 +16,9 @@ fn a_token_is_used_only_after_it_is_stored() {
 
 #[test]
 fn a_store_that_fails_or_does_not_answer_is_asked_again() {
-    let mut world = World::user([token_to("one", 80)]).storing([Some(false), None, Some(false)]);
+    let mut world = World::user([token_to("one", 80)]).storing([Some(true), Some(false), None, Some(false)]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+        0:00 store
         0:00 → demo accesstokenrequest
         0:00 store, in vain
         0:00 the store can't be written: the disk is full; the session asks the store again after 2026-11-24T14:00:01Z; the program has no token
@@ -35,8 +36,8 @@ fn a_store_that_fails_or_does_not_answer_is_asked_again() {
 #[test]
 fn the_old_token_is_used_until_the_new_one_is_stored() {
     let broken = (0..40).map(|_| Some(false));
-    let mut world =
-        World::user([token_to("one", 80), token_to("two", 160)]).storing([Some(true)].into_iter().chain(broken));
+    let mut world = World::user([token_to("one", 80), token_to("two", 160)])
+        .storing([Some(true), Some(true)].into_iter().chain(broken));
     world.run(minutes(75));
     assert_eq!(world.token().as_deref(), Some("one"));
     world.run(minutes(80));
@@ -45,7 +46,7 @@ fn the_old_token_is_used_until_the_new_one_is_stored() {
 
 #[test]
 fn a_store_failure_does_not_count_as_a_failed_renewal() {
-    let broken = [Some(true), Some(false), Some(false), Some(false), Some(false), Some(false), Some(false)];
+    let broken = [Some(true), Some(true), Some(false), Some(false), Some(false), Some(false), Some(false), Some(false)];
     let mut world = World::user([token_to("one", 80), token_to("two", 160), token_to("three", 240)]).storing(broken);
     world.run(minutes(80));
     world.reject(401, DEAD);
@@ -57,8 +58,8 @@ fn a_store_failure_does_not_count_as_a_failed_renewal() {
 #[test]
 fn a_lock_out_that_cannot_be_stored_stops_no_renewal() {
     let broken = (0..200).map(|_| Some(false));
-    let mut world =
-        World::user([token_to("one", 180), token_to("two", 300)]).storing([Some(true)].into_iter().chain(broken));
+    let mut world = World::user([token_to("one", 180), token_to("two", 300)])
+        .storing([Some(true), Some(true)].into_iter().chain(broken));
     world.run(minutes(60));
     world.reject(429, "");
     world.run(minutes(179));
@@ -187,7 +188,8 @@ fn a_store_failure_ends_when_the_unsaved_tokens_are_superseded() {
     let mut other = World::user([token_to("newer", 80)]);
     other.now = later(start(), minutes(2));
     let newer = other.run(minutes(3)).snapshot();
-    let mut world = World::user([token_to("one", 80)]).storing((0..100).map(|_| Some(false)));
+    let mut world =
+        World::user([token_to("one", 80)]).storing([Some(true)].into_iter().chain((0..100).map(|_| Some(false))));
     world.run(minutes(3));
     world.session.adopt(world.now, newer, &mut world.budget);
     let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!() };

@@ -143,6 +143,8 @@ fn the_refusal_is_stored_before_the_session_stops() {
 fn a_session_with_refused_credentials_stops_although_its_store_fails() {
     let mut session = trader().with_store();
     let mut budget = RateBudget::default();
+    let Action::Store { id, .. } = session.poll(start(), &mut budget) else { panic!() };
+    session.store_answered(start(), id, Ok(StoreAnswer::Kept), &mut budget);
     let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!() };
     session.receive(start(), id, Response::new(WRONG_PASSWORD), &mut budget);
     let (mut now, mut tries) = (start(), 0);

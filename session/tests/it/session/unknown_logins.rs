@@ -75,6 +75,47 @@ fn a_login_is_stored_before_the_next_login() {
     assert_eq!(next.run(seconds(5), |_| status(500, "")).len(), 1);
 }
 
+/// The program after a crash. It knows only what it has stored.
+fn crashed(program: &Program, after: SignedDuration) -> Program {
+    let stored: Value = serde_json::from_str(program.stored.last().unwrap()).unwrap();
+    let mut next = Program::starting_at(program.now + after, trader().with_store());
+    next.adopt(&stored);
+    next.stored.clone_from(&program.stored);
+    next
+}
+
+#[test]
+fn a_program_that_crashes_during_each_login_pauses_as_after_a_login_of_unknown_outcome() {
+    let mut program = Program::new(trader().with_store());
+    let mut sent = Vec::new();
+    for _ in 0..3000 {
+        sent.extend(program.run(seconds(2), |_| Answer::Silence));
+        program = crashed(&program, seconds(1));
+    }
+    check("a crash", &sent);
+}
+
+#[test]
+fn a_login_that_opened_no_session_causes_no_pause_after_a_crash() {
+    for answer in [status(503, ""), Answer::Failure(Failure::NotSent), status(400, "")] {
+        let mut answers = vec![answer];
+        let mut program = Program::new(trader().with_store());
+        program.run(SignedDuration::from_millis(400), |_| answers.pop().unwrap());
+        let mut next = crashed(&program, seconds(5));
+        assert_eq!(next.run(seconds(1), |_| token("one", 80)).len(), 1, "{}", program.log());
+    }
+}
+
+#[test]
+fn a_ticket_is_sent_once_although_the_program_crashes() {
+    let mut program = Program::new(trader().with_store());
+    program.run(seconds(1), |_| ok(r#"{"p-ticket":"ticket","p-time":15}"#));
+    let sent = program.run(seconds(20), |_| Answer::Silence);
+    assert_eq!(sent[0].body["p-ticket"], "ticket");
+    let sent = crashed(&program, seconds(1)).run(minutes(1), |_| token("one", 80));
+    assert!(sent[0].is_login() && sent[0].body["p-ticket"].is_null(), "{}", sent[0].body);
+}
+
 #[test]
 fn a_login_of_unknown_outcome_counts_as_one_of_two_per_15_minutes() {
     let mut program = Program::user();
