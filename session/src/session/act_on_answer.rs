@@ -57,6 +57,9 @@ impl Session {
                 let holds_for = with_room(CAPTCHA_CLOSES_FOR);
                 budget.close(now, operation, holds_for);
                 self.persistence.dirty = true;
+                if is_current && self.record.postponed.get().is_some_and(|ticket| ticket.operation == operation) {
+                    self.ticket_is_spent();
+                }
                 let (operation, until) = (exchange.reported_operation(), later(now, holds_for));
                 let usable_until = self.token_usable_until(now);
                 self.report(now, EventKind::CaptchaAsked { operation, until, usable_until });

@@ -135,3 +135,22 @@ fn a_lock_out_that_ends_now_is_not_stored() {
     world.run(minutes(61));
     assert!(!is_stored(&world));
 }
+
+//= R-PENALTY-9
+#[test]
+fn a_ticket_that_was_answered_with_a_captcha_is_not_sent_again() {
+    let penalty = || ok(r#"{"p-ticket":"ticket","p-time":15}"#);
+    let captcha = || ok(r#"{"p-ticket":"other","p-time":15,"p-captcha":true}"#);
+    for mut world in [
+        World::user([penalty(), captcha(), token_to("one", 180)]),
+        World::user([penalty(), captcha(), token_to("one", 180)]).storing([]),
+        World::app([penalty(), captcha(), refreshed("one", "rt-1")]),
+    ] {
+        world.run(minutes(70));
+        assert_eq!(world.trace().matches("with the ticket").count(), 1, "{}", world.trace());
+        assert_eq!(world.token().as_deref(), Some("one"), "{}", world.trace());
+    }
+    let mut world = World::user([token_to("one", 200), penalty(), captcha()]);
+    world.run(minutes(186));
+    assert!(world.session.record.postponed.get().is_none(), "{}", world.trace());
+}
