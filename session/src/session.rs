@@ -22,9 +22,9 @@
 //! and [`token`](Session::token) returns the held token until shortly before its expiry, unless the server told a
 //! caller that it is dead.
 //!
-//! The [`Record`] has all facts that outlive the process. A session without a store uses a new token at once. If
-//! processes share the store, the session announces a login or a refresh: it stores the announcement before it sends
-//! the request.
+//! The [`Record`] has all facts that outlive the process. A session without a store uses a new token at once. With a
+//! store, the session announces a login: it stores the announcement before it sends the request. If processes share the
+//! store, it announces a refresh in the same way.
 //!
 //! The file `docs/laws.md` of the repository states the seventeen laws that a session follows, and
 //! `docs/architecture.md` shows how the files of this folder work together.
@@ -310,8 +310,9 @@ impl Session {
     }
 
     /// Makes the session use a new token only after a snapshot with it has been stored. [`poll`](Self::poll) then
-    /// returns [`StoreRequest::Keep`](crate::StoreRequest::Keep) with each snapshot. This changes nothing in a session
-    /// that already has a shared store.
+    /// returns [`StoreRequest::Keep`](crate::StoreRequest::Keep) with each snapshot. The session also stores a snapshot
+    /// before it sends a login: if the program crashes before it has stored the answer, the next start knows that the
+    /// login may have opened a server session. This changes nothing in a session that already has a shared store.
     #[must_use]
     pub fn with_store(self) -> Self {
         if self.persistence.is_shared() { self } else { self.stored_by(Persistence::hook()) }

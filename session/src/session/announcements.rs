@@ -1,13 +1,25 @@
-//! Announcements: if processes share the store, a login or a refresh is stored before it is sent. This proves that the
-//! store can be written to. After a crash, the next process knows that the request may have been sent.
+//! [`Announcement`]: if there is a store, a login is stored before it is sent. If processes share the store, a refresh
+//! is, too.
 
 use alloc::boxed::Box;
 
 use jiff::Timestamp;
 
 use super::Session;
-use super::shared_store::Announcement;
 use crate::network_budget::Operation;
+use crate::record::{AttemptId, Ticket};
+
+/// A login or a refresh that is stored before it is sent. This proves that the store can be written to. After a crash,
+/// the next process knows that the request may have been sent.
+#[derive(Debug, Clone)]
+pub(super) struct Announcement {
+    pub(super) at: Timestamp,
+    pub(super) operation: Operation,
+    pub(super) attempt: Option<AttemptId>,
+    /// The ticket that the request sends. In the stored record it is spent.
+    pub(super) ticket: Option<Box<Ticket>>,
+    pub(super) is_stored: bool,
+}
 
 impl Session {
     /// Whether a login or a refresh has to be announced first.

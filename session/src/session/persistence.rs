@@ -1,14 +1,15 @@
 //! [`Persistence`]: where a session is stored, and what waits for the store.
 //!
-//! *Stored before used*: the session holds new tokens back until their snapshot is saved. A snapshot without new
-//! tokens, such as one of a lock-out, is saved too, but nothing waits for it.
+//! *Stored before used*: the session holds new tokens back until their snapshot is saved, and sends a login after it is
+//! announced in a snapshot. Another snapshot, such as one of a lock-out, is saved too, but nothing waits for it.
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::shared_store::{Announcement, Ask, Permitted, Sharing, Situation, Wanted};
+use super::announcements::Announcement;
+use super::shared_store::{Ask, Permitted, Sharing, Situation, Wanted};
 use super::{Action, ExchangeId, Session, StopReason};
 use crate::network_budget::{Operation, RateBudget};
 use crate::record::{AttemptId, Pause, Tokens};
@@ -191,7 +192,7 @@ impl Persistence {
         self.announcement()?.attempt
     }
 
-    /// Whether other processes know that this request is sent about now.
+    /// Whether the store has the announcement of this request, and the request is sent about now.
     pub(super) fn has_announced(&self, operation: Operation, now: Timestamp, longest: Duration) -> bool {
         let is_fresh = |at| now < later(at, longest.saturating_mul(2));
         self.announcement().is_some_and(|it| it.is_stored && it.operation == operation && is_fresh(it.at))

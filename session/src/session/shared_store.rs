@@ -13,7 +13,6 @@
 //!  └ the store has changed · no token for ten seconds, or for half a second while another logs in: Load
 //! ```
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
@@ -22,7 +21,6 @@ use jiff::Timestamp;
 
 use super::ExchangeId;
 use crate::network_budget::Operation;
-use crate::record::{AttemptId, Ticket};
 use crate::store::{Lease, LeaseHolder, MayLogIn, Revision, StoreError, StoreErrorKind, StoredRecord};
 use crate::stored_session::StoredSession;
 use crate::time_arithmetic::later;
@@ -135,18 +133,6 @@ pub(super) enum Ask {
     Acquire(Duration),
     Load,
     Release(Lease),
-}
-
-/// A login or a refresh that is stored before it is sent. This proves that the store can be written to. After a crash,
-/// the next process knows that the request may have been sent.
-#[derive(Debug, Clone)]
-pub(super) struct Announcement {
-    pub(super) at: Timestamp,
-    pub(super) operation: Operation,
-    pub(super) attempt: Option<AttemptId>,
-    /// The ticket that the request sends. In the stored record it is spent.
-    pub(super) ticket: Option<Box<Ticket>>,
-    pub(super) is_stored: bool,
 }
 
 /// What the session wants to do, and what it has.
