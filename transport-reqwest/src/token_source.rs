@@ -350,12 +350,12 @@ impl TokenSourceBuilder {
 
     tradovate_auth_token_source::builder_methods!();
 
-    /// Sets a hook that stores a snapshot before each new token is used. After a crash, give the last snapshot to
-    /// [`Self::resume`].
+    /// Sets a hook that stores a snapshot before each login and before each new token is used. After a crash, give the
+    /// last snapshot to [`Self::resume`].
     ///
     /// If the hook returns an error, panics, or takes longer than the policy's deadline, it is called again after a
-    /// back-off. Until it succeeds, the new token is not used. The hook must not wait for a token of this source: that
-    /// would be a deadlock.
+    /// back-off. Until it succeeds, the login is not sent, or the new token is not used. The hook must not wait for a
+    /// token of this source: that would be a deadlock.
     pub fn store<F, E>(mut self, save: impl Fn(StoredSession) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,

@@ -328,12 +328,12 @@ impl TokenSourceBuilder {
 
     tradovate_auth_token_source::builder_methods!();
 
-    /// Sets a hook that stores a snapshot before each new token is used. After a crash, give the last snapshot to
-    /// [`Self::resume`].
+    /// Sets a hook that stores a snapshot before each login and before each new token is used. After a crash, give the
+    /// last snapshot to [`Self::resume`].
     ///
     /// If the hook returns an error, panics, or takes longer than the policy's deadline, it is called again after a
-    /// back-off. Until it succeeds, the new token is not used. The hook may use the source. If it asks for a token and
-    /// there is none, it gets [`TokenError::NotYet`] at once.
+    /// back-off. Until it succeeds, the login is not sent, or the new token is not used. The hook may use the source. If
+    /// it asks for a token and there is none, it gets [`TokenError::NotYet`] at once.
     pub fn store<E: Into<Box<dyn Error + Send + Sync>>>(
         mut self,
         save: impl Fn(&StoredSession) -> Result<(), E> + Send + Sync + 'static,

@@ -16,8 +16,10 @@ fn a_valid_token_is_returned_while_the_store_is_blocked() {
         let held = gate.clone();
         let source = kind
             .of(&server)
-            .store(move |_| {
-                held.pass();
+            .store(move |snapshot| {
+                if snapshot.expires_at().is_some() {
+                    held.pass();
+                }
                 Ok(())
             })
             .build();

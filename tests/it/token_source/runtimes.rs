@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tradovate_auth::Policy;
 use tradovate_auth::reqwest::{Client, TokenSource};
+use tradovate_auth::{Policy, StoredSession};
 use tradovate_auth_simulator::{Endpoint, Simulator};
 
 use crate::support::{Gate, LOGGED_IN, Peer, RUNTIME, at, credentials, response};
@@ -91,9 +91,14 @@ fn dropping_a_runtime_before_the_store_answers_keeps_the_login() {
     let builder = TokenSource::builder(server.environment(), server.credentials());
     let gate = Gate::closed();
     let held = gate.clone();
-    let store = move |_| {
+    let store = move |snapshot: StoredSession| {
         let held = held.clone();
-        async move { tokio::task::spawn_blocking(move || held.pass()).await }
+        let pass = move || {
+            if snapshot.expires_at().is_some() {
+                held.pass()
+            }
+        };
+        async move { tokio::task::spawn_blocking(pass).await }
     };
     let tokens = builder.store(store).build().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -32,8 +32,10 @@ fn a_token_is_returned_only_after_it_is_stored() {
         let held = gate.clone();
         let source = kind
             .of(&server)
-            .store(move |_| {
-                held.pass();
+            .store(move |snapshot| {
+                if snapshot.expires_at().is_some() {
+                    held.pass();
+                }
                 Ok(())
             })
             .build();
@@ -55,8 +57,8 @@ fn a_failed_store_call_is_repeated_before_the_token_is_returned() {
         let (sender, events) = mpsc::channel();
         let source = kind
             .of(&server)
-            .store(move |_| match counted.fetch_add(1, Ordering::SeqCst) {
-                0 => Err("no connection".to_owned()),
+            .store(move |snapshot| match snapshot.expires_at().map(|_| counted.fetch_add(1, Ordering::SeqCst)) {
+                Some(0) => Err("no connection".to_owned()),
                 _ => Ok(()),
             })
             .on_event(move |event: &Event| drop(sender.send(event.kind.clone())))
@@ -123,7 +125,9 @@ fn a_crash_between_the_answer_and_its_storage_keeps_the_previous_snapshot() {
         let source = kind
             .of(&server)
             .store(move |snapshot| {
-                held.pass();
+                if snapshot.expires_at().is_some() {
+                    held.pass();
+                }
                 writes.write(snapshot);
                 Ok(())
             })
