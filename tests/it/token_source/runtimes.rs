@@ -95,7 +95,7 @@ fn dropping_a_runtime_before_the_store_answers_keeps_the_login() {
         let held = held.clone();
         let pass = move || {
             if snapshot.expires_at().is_some() {
-                held.pass()
+                held.pass();
             }
         };
         async move { tokio::task::spawn_blocking(pass).await }
