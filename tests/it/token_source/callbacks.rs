@@ -47,8 +47,8 @@ fn after_a_panic_of_the_store_hook_another_caller_stores_again() {
         let stores = AtomicUsize::new(0);
         let source = kind
             .of(&server)
-            .store(move |_| match stores.fetch_add(1, Ordering::SeqCst) {
-                0 => panic!("the store is out of order"),
+            .store(move |snapshot| match snapshot.expires_at().map(|_| stores.fetch_add(1, Ordering::SeqCst)) {
+                Some(0) => panic!("the store is out of order"),
                 _ => Ok(()),
             })
             // Less than the time after which a source gives up on its store.
@@ -142,8 +142,8 @@ fn a_source_survives_a_panicking_store_hook_and_a_panicking_event_callback() {
         let source = kind
             .of(&server)
             .on_event(|event| panic!("{event}"))
-            .store(move |_| match stores.fetch_add(1, Ordering::SeqCst) {
-                0 => panic!("the store is out of order"),
+            .store(move |snapshot| match snapshot.expires_at().map(|_| stores.fetch_add(1, Ordering::SeqCst)) {
+                Some(0) => panic!("the store is out of order"),
                 _ => Ok(()),
             })
             .token_timeout(Duration::from_secs(30))

@@ -146,9 +146,9 @@ fn a_refused_app_says_until_when_the_token_is_usable() {
 #[test]
 fn a_store_failure_says_until_when_the_token_is_usable() {
     let works = |works: &'static [bool]| works.iter().map(|works| Some(*works));
-    let mut world = World::user([token_to("one", 80)]).storing(works(&[false]));
+    let mut world = World::user([token_to("one", 80)]).storing(works(&[true, false]));
     assert_eq!(usable_until(&mut world, "store_failed"), None);
-    let mut world = World::user([token_to("one", 80), token_to("two", 160)]).storing(works(&[true, false]));
+    let mut world = World::user([token_to("one", 80), token_to("two", 160)]).storing(works(&[true, true, false]));
     assert_eq!(usable_until(&mut world, "store_failed"), USABLE);
 }
 
