@@ -321,6 +321,8 @@ impl Oracle {
                 self.loses_holder(program, now);
             }
             What::Jumped(by) => {
+                // The session has to find out whether its token has ended.
+                subject.allowances.open_until(Cause::Asleep, now);
                 subject.memory.age(*by);
                 subject.memory.ahead += *by;
                 if self.jumped_at[address].replace(now) != Some(now) {
