@@ -60,10 +60,14 @@ impl Session {
         if allowed <= now { Step::Send(operation) } else { Step::Wait(allowed) }
     }
 
-    /// The next request of a session that has nothing in flight. It does not check whether the budget allows the
-    /// request now.
+    /// The next request of a session that has nothing in flight, unless the server has postponed it. It does not check
+    /// whether the budget allows the request now.
     pub(crate) fn outlook(&self, now: Timestamp, budget: &RateBudget) -> Option<Outlook> {
         let (operation, due) = self.next_request(now, budget).ok().filter(|_| self.is_resting())?;
+        // A postponed request does not queue for the budget.
+        if self.postponed(operation).is_some() {
+            return None;
+        }
         let wanted = self.allowed_without_budget(now, operation).max(due);
         let market_data_due = self.market_data_due(now, budget);
         let next = if wanted <= now {
@@ -85,12 +89,14 @@ impl Session {
         Some(Outlook { operation, wanted, is_routine, change, token })
     }
 
-    /// The earliest time, not before `now`, at which the budget and all other limits allow the request.
+    /// The earliest time, not before `now`, at which the budget and all other limits allow the request. The server has
+    /// named the time of a postponed request and handles it whatever it has counted, so the hourly limit does not apply.
     pub(super) fn allowed(&self, now: Timestamp, operation: Operation, budget: &RateBudget) -> Timestamp {
-        budget
-            .hourly_limit_allows_at(now, operation)
-            .max(self.gates.end(operation))
-            .max(self.allowed_without_budget(now, operation))
+        let limit = match self.postponed(operation) {
+            Some(_) => now,
+            None => budget.hourly_limit_allows_at(now, operation),
+        };
+        limit.max(self.gates.end(operation)).max(self.allowed_without_budget(now, operation))
     }
 
     /// The earliest time, not before `now`, that everything except the budget and the gates allows.
