@@ -86,10 +86,10 @@ fn clock_steps_do_not_change_how_requests_of_the_last_hour_are_counted() {
         permit.answered(Ok(super::answer(200, None, r#"{"errorText":"Incorrect username or password"}"#)));
         sources.push(source);
     }
-    // Four logins have failed. The first failure will be one hour old in 57 minutes.
+    // Four logins have failed. The first one was three minutes ago and counts for an hour and one per cent.
     let now = process.clock.now();
     let earliest = process.budget.with(|budget| budget.earliest(now, Operation::LogIn));
-    assert_eq!(earliest.duration_since(now), SignedDuration::from_mins(57));
+    assert_eq!(earliest.duration_since(now), SignedDuration::from_secs(3636 - 180));
 }
 
 #[test]
