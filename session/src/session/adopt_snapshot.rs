@@ -1,13 +1,12 @@
-//! Adopts tokens that the session did not request itself: [`Session::adopt`] merges a stored record into its own and
-//! acts on the difference. [`Session::adopt_answer`] takes the tokens of an answer.
+//! Adopts what other processes, or an earlier run, have stored: [`Session::adopt`] merges the record of a snapshot into
+//! the session's own and acts on the difference.
 
 use alloc::string::ToString;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Contradiction, Error, Purpose, ServerClock};
+use tradovate_auth_core::{Purpose, ServerClock};
 
-use super::hosts::Via;
 use super::{EventKind, Session, StopReason};
 use crate::network_budget::{Operation, RateBudget};
 use crate::record::{Fact, Latest, Owner, Pause, Record, Tokens};
@@ -44,29 +43,6 @@ impl Session {
             self.token.assumed_offset = stored.assumed_offset;
         }
         self.confirm_first(now, had_token);
-    }
-
-    /// Adopts the token in the answer to a request that the program has sent itself: `modifypassword`,
-    /// `modifycredentials` or a social login. These answers have the form of a login answer. A session that has stopped
-    /// continues.
-    ///
-    /// # Errors
-    /// The errors of [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token), and a
-    /// [`Contradiction`] if the answer is for another user. The session then adopts nothing.
-    //= R-LOGIN-23
-    pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
-        let now = self.advance(now);
-        self.clock.learn(&answer.exchange);
-        let response = answer.value.clone();
-        let grant = answer.grant()?;
-        if self.user_id().zip(grant.user_id).is_some_and(|(known, new)| known != new) {
-            return Err(Error::Contradiction(Contradiction::OtherUser).into());
-        }
-        self.learn_of_account(now, response);
-        self.record.postponed.clear();
-        self.resume_work();
-        self.accept(now, Via::Configured, grant, None, true);
-        Ok(())
     }
 
     /// Adopts the record of the shared store with its age, or the fact that the store is empty. This does the same

@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{ApiHosts, Exchange as Times, Grant};
+use tradovate_auth_core::{
+    AccessTokenResponse, Answer, ApiHosts, CallError, Contradiction, Error, Exchange as Times, Grant,
+};
 
 use super::hosts::Via;
 use super::persistence::Waiting;
@@ -13,6 +15,29 @@ use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
 use crate::time_arithmetic::earlier;
 
 impl Session {
+    /// Adopts the token in the answer to a request that the program has sent itself: `modifypassword`,
+    /// `modifycredentials` or a social login. These answers have the form of a login answer. A session that has stopped
+    /// continues.
+    ///
+    /// # Errors
+    /// The errors of [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token), and a
+    /// [`Contradiction`] if the answer is for another user. The session then adopts nothing.
+    //= R-LOGIN-23
+    pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
+        let now = self.advance(now);
+        self.clock.learn(&answer.exchange);
+        let response = answer.value.clone();
+        let grant = answer.grant()?;
+        if self.user_id().zip(grant.user_id).is_some_and(|(known, new)| known != new) {
+            return Err(Error::Contradiction(Contradiction::OtherUser).into());
+        }
+        self.learn_of_account(now, response);
+        self.record.postponed.clear();
+        self.resume_work();
+        self.accept(now, Via::Configured, grant, None, true);
+        Ok(())
+    }
+
     /// Accepts a checked grant. With a store, the session uses it after it is stored. If `is_newest`, the access token
     /// counts as newer than the known one, whatever the clock says.
     pub(super) fn accept(

@@ -196,6 +196,7 @@ impl Endpoint for OAuthToken {
             }
         }
         let fields = self.fields()?;
+        //= R-OAUTH-2
         let url = environment.token_url()?;
         //= R-OAUTH-1
         Ok(match self.app.0.format {
