@@ -99,6 +99,22 @@ fn an_app_does_not_require_consent_while_its_store_cannot_be_read() {
 }
 
 #[test]
+fn an_app_whose_store_cannot_be_read_waits_for_the_whole_pause_between_loads() {
+    let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
+    let mut world = World::of(app.with_shared_store(MayLogIn::WhenNeeded), []);
+    for pause in [250, 500, 1000, 2000, 4000, 8000, 10_000].map(Duration::from_millis) {
+        let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
+            panic!("it loads after each pause")
+        };
+        let down = StoreError::new(StoreErrorKind::Unreachable, "it is down");
+        world.session.store_answered(world.now, id, Err(down), &mut world.budget);
+        let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!("it waits") };
+        assert_eq!(until, later(world.now, pause));
+        world.now = until;
+    }
+}
+
+#[test]
 fn an_unsaved_announcement_does_not_clear_that_of_another_process() {
     let mut ours = member(World::app([]));
     ours.now = start();
