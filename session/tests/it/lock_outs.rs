@@ -256,3 +256,16 @@ fn logins_at_the_same_moment_count_separately_after_the_clock_was_set_back() {
         assert!(budget.earliest(now, Operation::LogIn) > now, "all four logins are used");
     }
 }
+
+#[test]
+fn after_the_clock_was_set_back_a_snapshot_counts_logins_again_that_no_longer_counted() {
+    let mut budget = RateBudget::default();
+    (0..4).for_each(|_| budget.take(start(), Operation::LogIn));
+    let [first, second] = [3, 10].map(|written| user(1).snapshot(minute(written), &budget));
+    let (now, mut budget) = (minute(-90), RateBudget::default());
+    user(2).adopt(now, first, &mut budget);
+    let end = budget.earliest(now, Operation::LogIn);
+    assert_eq!(end, minute(-93) + COUNTED);
+    user(2).adopt(end, second, &mut budget);
+    assert_eq!(budget.earliest(end, Operation::LogIn), end - SignedDuration::from_mins(10) + COUNTED);
+}
