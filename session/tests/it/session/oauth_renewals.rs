@@ -199,3 +199,16 @@ fn a_postponed_renewal_for_market_data_delays_no_refresh_and_stays_postponed_aft
     assert!(matches!(sent[2], (60..=66, false)), "{sent:?}");
     assert!(matches!(sent[3], (121.., true)), "{sent:?}");
 }
+
+#[test]
+fn a_captcha_for_a_refresh_leaves_a_renewal_postponed() {
+    let mut program = Program::app();
+    let sent = program.run(minutes(70), |sent| match (is_renewal(sent), sent.at == start()) {
+        (true, _) => ok(r#"{"p-ticket":"ticket","p-time":7200}"#),
+        (false, true) => server(sent),
+        (false, false) => ok(r#"{"p-captcha":true}"#),
+    });
+    assert_eq!(sent.iter().map(is_renewal).collect::<Vec<_>>(), [false, true, false]);
+    let postponed = program.session.postponed_until(program.now);
+    assert_eq!(postponed.map(|(operation, _)| operation), Some(Operation::Renew));
+}
