@@ -224,3 +224,13 @@ fn a_session_with_a_refused_app_verifies_a_dead_token_every_ten_minutes_after_tw
     ];
     assert!(world.trace().replace("\n ", "\n").ends_with(&lines.join("\n")), "{}", world.trace());
 }
+
+#[test]
+fn a_renewal_that_fails_exactly_two_minutes_after_the_first_fault_is_repeated_after_ten_minutes() {
+    let faults = || (0..8).map(|_| status(500, "")).chain([Answer::Silence]).collect();
+    let [mut world, ..] = with_only_renewals(faults);
+    world.reject(401, DEAD);
+    world.run(minutes(92));
+    world.answer_late(status(500, ""));
+    assert!(world.trace().ends_with("renewal failed (500); next try at 102:00"), "{}", world.trace());
+}
