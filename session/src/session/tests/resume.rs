@@ -199,3 +199,21 @@ fn a_clock_that_is_behind_by_a_minute_does_not_hide_a_kick() {
     world.run(minutes(25));
     assert!(world.trace().contains("more than once"), "{}", world.trace());
 }
+
+#[test]
+fn a_snapshot_with_a_future_time_does_not_hide_a_kick_from_a_session_that_runs() {
+    let lost = || status(401, DEAD);
+    let adopted = resumed_at(1, World::user([lost()]), stored_at(0, World::user([token_to("old", 80)])));
+    let mut with_token = World::user([token_to("old", 80), lost()]);
+    with_token.run(seconds(1));
+    let mut without_token = World::user([status(500, ""), lost()]);
+    without_token.run(seconds(1));
+    for mut world in [adopted, with_token, without_token] {
+        world.now = later(start(), minutes(2));
+        let [stored, _] = after_losses();
+        adopt(&mut world, stored);
+        world.reject(401, DEAD);
+        world.run(minutes(12));
+        assert!(world.trace().contains("more than once"), "{}", world.trace());
+    }
+}
