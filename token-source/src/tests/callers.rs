@@ -172,6 +172,9 @@ fn a_rejected_token_waits_for_verification() {
 #[test]
 fn callers_drive_the_session_while_a_token_is_not_stored() {
     let (source, system) = of(Storage::Hook);
+    let (permit, task) = source.next().unwrap();
+    assert!(matches!(task, Task::Store(_)), "the login is announced first");
+    permit.store_answered(Ok(StoreAnswer::Kept));
     log_in(&source, SignedDuration::from_mins(80));
     assert!(source.wants_driver(), "the only copy of the token is not stored");
     let (permit, task) = source.next().unwrap();
