@@ -269,3 +269,16 @@ fn after_the_clock_was_set_back_a_snapshot_counts_logins_again_that_no_longer_co
     user(2).adopt(end, second, &mut budget);
     assert_eq!(budget.earliest(end, Operation::LogIn), end - SignedDuration::from_mins(10) + COUNTED);
 }
+
+#[test]
+fn after_the_clock_was_set_back_a_login_that_two_snapshots_name_counts_once() {
+    let mut budget = RateBudget::default();
+    budget.take(start(), Operation::LogIn);
+    let snapshots = [3, 10].map(|written| user(1).snapshot(minute(written), &budget));
+    let (now, mut budget) = (minute(-90), RateBudget::default());
+    for snapshot in snapshots {
+        user(2).adopt(now, snapshot, &mut budget);
+    }
+    (0..2).for_each(|_| budget.take(now, Operation::LogIn));
+    assert_eq!(budget.earliest(now, Operation::LogIn), now, "one of four logins is left");
+}
