@@ -153,6 +153,22 @@ fn a_token_error_names_the_last_failure() {
 }
 
 #[test]
+fn a_token_error_names_the_second_lost_session_as_the_last_failure() {
+    let (source, system) = of(Storage::None);
+    for _ in 0..2 {
+        log_in(&source, SignedDuration::from_mins(80));
+        system.pass(Duration::from_mins(10));
+        let _ = source.rejected(&source.token().unwrap(), StatusCode::UNAUTHORIZED, b"Invalid access token");
+        // A token is verified once in 15 minutes.
+        system.pass(Duration::from_mins(6));
+        let (permit, _) = source.next().unwrap();
+        permit.answered(Ok(answer(401, None, "Invalid access token")));
+    }
+    let error = TokenTimeout::new(&source).sleep(&source, Idle::Wait(Duration::MAX)).unwrap_err();
+    assert!(error.to_string().contains("more than once"), "{error}");
+}
+
+#[test]
 fn a_stopped_session_returns_its_stop_reason() {
     let (source, _) = of(Storage::None);
     source.forget();
