@@ -337,3 +337,33 @@ fn forget_drops_a_supplied_refresh_token_that_has_brought_a_token() {
     first.session.synchronize(first.now, Some((second.snapshot(), None)), &mut first.budget);
     assert!(matches!(first.session.stop_reason(), Some(StopReason::Forgotten)), "{}", first.trace());
 }
+
+/// Lets a load of the shared store fail.
+fn fail_a_load(world: &mut World) {
+    world.session.store_changed();
+    let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
+        panic!("it loads")
+    };
+    world.store_answers(id, Err(down()));
+}
+
+#[test]
+fn a_session_whose_login_waits_for_the_store_does_not_queue_for_the_budget() {
+    let mut world = member(World::user([]));
+    assert!(world.session.outlook(world.now, &world.budget).is_some());
+    fail_a_load(&mut world);
+    assert!(world.session.outlook(world.now, &world.budget).is_none());
+}
+
+#[test]
+fn a_session_whose_renewal_for_market_data_waits_for_the_store_does_not_queue_for_the_budget() {
+    let mut world = member(World::app([refreshed("one", "rt-1"), status(500, "")]));
+    world.session.policy = world.session.policy.with_refreshes_preferred(false);
+    world.run(minutes(1));
+    world.session.token.market_data_at = world.now;
+    assert_eq!(world.session.market_data_due(world.now, &world.budget), Some(world.now), "{}", world.trace());
+    fail_a_load(&mut world);
+    assert!(world.session.outlook(world.now, &world.budget).is_none());
+    world.session.token.market_data_at = later(world.now, minutes(1));
+    assert!(world.session.outlook(world.now, &world.budget).is_some(), "no request is due");
+}
