@@ -51,6 +51,16 @@ fn an_oauth_session_renews_its_token_and_refreshes_every_twelve_hours() {
 }
 
 #[test]
+fn a_session_refreshes_every_twelve_hours_although_its_refresh_token_stays_the_same() {
+    let sent = Program::app().run(minutes(25 * 60), |sent| match (is_renewal(sent), sent.at == start()) {
+        (false, false) => ok(r#"{"access_token":"at","expires_in":4800}"#),
+        _ => server(sent),
+    });
+    let refreshes: Vec<_> = minutes_of(&sent).into_iter().filter(|(_, is_renewal)| !is_renewal).collect();
+    assert_eq!(refreshes, [(0, false), (720, false), (1440, false)]);
+}
+
+#[test]
 fn a_restart_does_not_delay_the_twelve_hourly_refresh() {
     let mut program = begun();
     let mut refreshes = Vec::new();
