@@ -251,3 +251,15 @@ fn a_snapshot_is_kept_until_a_day_after_its_last_fact_ends() {
         r#"{"version":1,"writtenAt":"2026-11-24T14:00:01Z","logIns":{"refused":{"at":"2026-11-24T14:00:00Z"}}}"#;
     assert_eq!(read(refused).unwrap().keep_for(), None, "credentials that are not tried again");
 }
+
+#[test]
+fn a_snapshot_has_a_token_if_it_has_an_access_token_or_a_refresh_token() {
+    for (removed, has_token) in
+        [(&[][..], true), (&["refresh"], true), (&["access"], true), (&["access", "refresh"], false)]
+    {
+        let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(FULL).unwrap();
+        fields.retain(|name, _| !removed.contains(&name.as_str()));
+        let stored: StoredSession = serde_json::from_value(fields.into()).unwrap();
+        assert_eq!(stored.has_token(), has_token, "without {removed:?}");
+    }
+}
