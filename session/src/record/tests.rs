@@ -465,6 +465,17 @@ fn a_flag_is_set_until_it_is_cleared() {
 }
 
 #[test]
+fn a_flag_that_is_taken_back_stays_set_if_another_process_has_set_it() {
+    let mut flag = Flag::default();
+    flag.set();
+    let of_another = flag;
+    flag.unset();
+    assert!(!flag.is_set());
+    flag.merge(of_another);
+    assert!(flag.is_set());
+}
+
+#[test]
 fn the_ban_of_a_refresh_token_is_removed_at_its_end() {
     let refused = json!({"refusedRefreshTokens": {"a": second(-1), "b": now(), "c": second(1)}});
     let mut record = read(refused).0.record;
@@ -652,6 +663,32 @@ fn two_records_can_be_compared_by_the_age_of_their_tokens() {
     );
     assert_eq!(newer(second(5), Some(second(3))), second(5));
     assert!(newer(second(3), Some(second(3))) > second(3) && newer(second(3), None) == second(3));
+}
+
+#[test]
+fn only_a_supplied_refresh_token_that_has_brought_no_token_continues_after_a_forgotten_lineage() {
+    let forgotten = json!({"startedAt": second(5)});
+    let dead = json!({"startedAt": second(5), "deadIssuedAt": second(1)});
+    let access = json!({"token": "at", "issuedAt": second(0), "expiresAt": second(60)});
+    let supplied = json!({"token": "rt"});
+    let issued = json!({"token": "rt", "issuedAt": second(0)});
+    for (own, other, continues) in [
+        (json!({"refresh": supplied}), &forgotten, true),
+        (json!({"startedAt": second(4), "refresh": supplied}), &forgotten, true),
+        (json!({"startedAt": second(5), "refresh": supplied}), &forgotten, false),
+        (json!({"startedAt": second(6), "refresh": supplied}), &forgotten, false),
+        (json!({"refresh": supplied}), &dead, false),
+        (json!({"refresh": issued}), &forgotten, false),
+        (json!({"refresh": supplied, "access": access}), &forgotten, false),
+        (json!({"refresh": supplied, "deadIssuedAt": second(1)}), &forgotten, false),
+        (json!({}), &forgotten, false),
+    ] {
+        let [mut tokens, other] = [own.clone(), other.clone()].map(|it| read(it).0.record.tokens);
+        let before = tokens.started_at;
+        tokens.continue_after(&other);
+        let expected = if continues { Some(newer(second(5), other.started_at)) } else { before };
+        assert_eq!(tokens.started_at, expected, "{own}");
+    }
 }
 
 #[test]
