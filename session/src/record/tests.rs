@@ -723,6 +723,15 @@ fn newly_named_hosts_replace_earlier_hosts_even_with_an_earlier_time() {
 }
 
 #[test]
+fn two_hosts_that_were_named_at_the_same_time_are_merged_in_any_order() {
+    let of = |host: &str| read(json!({"hosts": {"demo": host}, "hostsAt": second(5)})).0.record;
+    let (one, other) = (of("a.tradovateapi.com"), of("b.tradovateapi.com"));
+    for merged in [merged(&one, &other), merged(&other, &one)] {
+        assert_eq!(merged.tokens.hosts.get("demo"), Some("b.tradovateapi.com"));
+    }
+}
+
+#[test]
 fn a_merge_keeps_only_the_tokens_of_the_newer_lineage() {
     let access = |issued| json!({"token": "at", "issuedAt": second(issued), "expiresAt": second(60)});
     let refresh = json!({"token": "rt", "issuedAt": second(9)});

@@ -39,6 +39,18 @@ impl LogIns {
     }
 }
 
+#[test]
+fn every_login_may_have_opened_a_session_unless_it_is_known_to_have_opened_none() {
+    let mut log_ins = LogIns::default();
+    assert!(!log_ins.may_have_opened_one());
+    let id = log_ins.sent(at(0));
+    assert!(log_ins.may_have_opened_one(), "it is announced");
+    log_ins.opened_none(id);
+    assert!(!log_ins.may_have_opened_one());
+    log_ins.sent_in_vain(at(1), 45);
+    assert!(log_ins.may_have_opened_one(), "its outcome is unknown");
+}
+
 //= R-SESSION-1
 #[test]
 fn a_fourth_login_within_an_hour_waits() {
