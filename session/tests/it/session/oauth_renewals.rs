@@ -211,6 +211,13 @@ fn a_postponed_renewal_for_market_data_delays_no_refresh_and_stays_postponed_aft
 }
 
 #[test]
+fn a_refresh_follows_a_due_renewal_that_fails_although_a_market_data_token_is_wanted() {
+    let sent = Program::app().run(minutes(70), |sent| if is_renewal(sent) { status(500, "") } else { server(sent) });
+    let at_the_end: Vec<_> = minutes_of(&sent).into_iter().filter(|(minute, _)| *minute > 60).collect();
+    assert_eq!(at_the_end[..2], [(64, true), (65, false)]);
+}
+
+#[test]
 fn a_captcha_for_a_refresh_leaves_a_renewal_postponed() {
     let mut program = Program::app();
     let sent = program.run(minutes(70), |sent| match (is_renewal(sent), sent.at == start()) {
