@@ -62,7 +62,7 @@ impl Operation {
         }
     }
 
-    /// The interval at which this many requests per hour are spread evenly.
+    /// The interval between requests if as many as the limit allows are spread evenly.
     pub(crate) fn shortest_interval(self) -> Duration {
         let per_hour = u32::try_from(self.per_hour()).unwrap_or(u32::MAX);
         COUNTED_FOR.checked_div(per_hour).unwrap_or(COUNTED_FOR)

@@ -53,7 +53,9 @@ impl Session {
                 self.lock_out(now, wait, until, budget);
             }
             Outcome::CaptchaAsked => {
-                self.forgive(exchange, budget);
+                // The ticket was sent, so it is not restored.
+                budget.give_back(exchange.sent, exchange.operation);
+                self.opened_none(exchange);
                 let holds_for = with_room(CAPTCHA_CLOSES_FOR);
                 budget.close(now, operation, holds_for);
                 self.persistence.dirty = true;

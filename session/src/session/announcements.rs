@@ -42,7 +42,7 @@ impl Session {
         if let (None, Some(refresh)) = (attempt, &mut self.record.tokens.refresh) {
             refresh.announced.set();
         }
-        let ticket = self.take_ticket(operation);
+        let ticket = self.take_ticket(now, operation);
         let announcement = Announcement { at: now, operation, attempt, ticket, is_stored: false };
         self.persistence.announced = Some(Box::new(announcement));
         self.save(now);

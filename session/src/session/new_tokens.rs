@@ -52,6 +52,7 @@ impl Session {
             // The exchange in flight is no longer needed.
             self.exchanges.give_up();
         }
+        self.withdraw_announcement();
         self.market_data_answered(operation, grant.market_data.is_some());
         // Without the server's time, a lifetime counts from a local time. So the derived expiry is as wrong as the
         // local clock.

@@ -64,8 +64,8 @@ impl Session {
     /// whether the budget allows the request now.
     pub(crate) fn outlook(&self, now: Timestamp, budget: &RateBudget) -> Option<Outlook> {
         let (operation, due) = self.next_request(now, budget).ok().filter(|_| self.is_resting())?;
-        // A postponed request does not queue for the budget.
-        if self.postponed(operation).is_some() {
+        // The server has named the time of the request, so it does not queue for the budget.
+        if self.is_postponed_once(now, operation) {
             return None;
         }
         let wanted = self.allowed_without_budget(now, operation).max(due);
@@ -89,14 +89,17 @@ impl Session {
         Some(Outlook { operation, wanted, is_routine, change, token })
     }
 
-    /// The earliest time, not before `now`, at which the budget and all other limits allow the request. The server has
-    /// named the time of a postponed request and handles it whatever it has counted, so the hourly limit does not apply.
+    /// The earliest time, not before `now`, at which the budget and all other limits allow the request. The hourly limit
+    /// does not apply to the first repetition of a postponed request, because the server has named its time.
     pub(super) fn allowed(&self, now: Timestamp, operation: Operation, budget: &RateBudget) -> Timestamp {
-        let limit = match self.postponed(operation) {
-            Some(_) => now,
-            None => budget.hourly_limit_allows_at(now, operation),
-        };
+        let is_exempt = self.is_postponed_once(now, operation);
+        let limit = if is_exempt { now } else { budget.hourly_limit_allows_at(now, operation) };
         limit.max(self.gates.end(operation)).max(self.allowed_without_budget(now, operation))
+    }
+
+    /// Whether the server has postponed the request, and no fault came before or after that.
+    fn is_postponed_once(&self, now: Timestamp, operation: Operation) -> bool {
+        self.postponed(now, operation).is_some() && self.record.pause.faults() < 2
     }
 
     /// The earliest time, not before `now`, that everything except the budget and the gates allows.

@@ -3,24 +3,29 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use jiff::Timestamp;
 use tradovate_auth_core::workspace_only::{hash_of, login_hash};
 
 use super::Session;
 use crate::network_budget::Operation;
 use crate::record::Ticket;
+use crate::time_arithmetic::{ONE_HOUR, later};
 
 impl Session {
-    /// The ticket for the next request, if that request is the postponed one.
+    /// The ticket for the next request, if that request is the postponed one. A ticket whose wait ended an hour ago is too
+    /// old: the violations of a limit count for an hour, and a server that has forgotten a ticket postpones the request
+    /// again.
     //= R-PENALTY-3
-    pub(super) fn postponed(&self, operation: Operation) -> Option<&Ticket> {
+    pub(super) fn postponed(&self, now: Timestamp, operation: Operation) -> Option<&Ticket> {
         let announced = self.persistence.announcement().and_then(|announced| announced.ticket.as_ref());
         let ticket = announced.or(self.record.postponed.get()).filter(|ticket| ticket.operation == operation)?;
-        (self.request_hash(operation) == ticket.request).then_some(&**ticket)
+        let is_young = now < later(ticket.until, ONE_HOUR);
+        (is_young && self.request_hash(operation) == ticket.request).then_some(&**ticket)
     }
 
     /// Takes the ticket for the next request. Other processes see it as spent.
-    pub(super) fn take_ticket(&mut self, operation: Operation) -> Option<Box<Ticket>> {
-        let ticket = self.postponed(operation).cloned().map(Box::new)?;
+    pub(super) fn take_ticket(&mut self, now: Timestamp, operation: Operation) -> Option<Box<Ticket>> {
+        let ticket = self.postponed(now, operation).cloned().map(Box::new)?;
         self.record.postponed.clear();
         Some(ticket)
     }

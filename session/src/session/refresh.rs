@@ -42,8 +42,8 @@ impl Session {
         later(self.refreshed_at(now).unwrap_or(self.token.since), REFRESH_AT_LEAST_EVERY)
     }
 
-    /// Whether an OAuth session can only renew, because its refresh token or its app was refused. Its pauses are then
-    /// longer.
+    /// Whether an OAuth session can only renew: its refresh token or its app was refused, or it has no refresh token that
+    /// is still valid. Its pauses are then longer.
     //= R-REFRESH-9
     pub(super) fn has_only_renewals(&self, now: Timestamp) -> bool {
         let is_presentable = || self.app_refused.is_none() && self.presentable_at(now).is_some_and(|at| at <= now);

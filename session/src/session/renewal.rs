@@ -95,10 +95,12 @@ impl Session {
     }
 
     /// The time at which the session gives up a token that callers report as rejected, because its renewals keep
-    /// failing. `None` if the session can only renew: a failed renewal does not prove that the token is dead, and
-    /// nothing would replace it.
+    /// failing. `None` if the app or the refresh token was refused: a failed renewal does not prove that the token is
+    /// dead, and nothing would replace it. Without a refresh token, the session gives the token up, and so asks for
+    /// consent.
     pub(super) fn rejected_given_up_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.rejected_has_failed_at().filter(|_| !self.has_only_renewals(now))
+        let was_refused = self.app_refused.is_some() || self.record.tokens.refresh.is_some();
+        self.rejected_has_failed_at().filter(|_| !(was_refused && self.has_only_renewals(now)))
     }
 
     /// The time at which a token that callers report as rejected has failed three renewals over two minutes.

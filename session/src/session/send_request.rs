@@ -27,7 +27,9 @@ impl Session {
                     (request, via)
                 }
                 Err(error) => {
-                    self.stop(now, StopReason::Unbuildable(error));
+                    self.withdraw_announcement();
+                    self.persistence.changed();
+                    self.stop_stored(now, StopReason::Unbuildable(error));
                     return None;
                 }
             },
@@ -78,7 +80,7 @@ impl Session {
 
     fn build(&self, now: Timestamp, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
         let environment = self.environment_for(now, operation);
-        let postponed = self.postponed(operation);
+        let postponed = self.postponed(now, operation);
         let ticket = postponed.map(|postponed| postponed.secret.clone());
         let access = self.record.tokens.access.as_ref();
         let mut request = match (operation, self.login.credentials(), self.login.app(), self.presentable(), access) {

@@ -96,6 +96,14 @@ fn start() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().unwrap()
 }
 
+/// Answers the request of a store that a program has for itself.
+fn keep(world: &mut World) -> StoredSession {
+    let action = world.session.poll(world.now, &mut world.budget);
+    let Action::Store { id, request: StoreRequest::Keep(snapshot) } = action else { panic!("nothing to store") };
+    world.session.store_answered(world.now, id, Ok(StoreAnswer::Kept), &mut world.budget);
+    snapshot
+}
+
 fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
 }

@@ -379,6 +379,7 @@ fn a_session_without_an_answer_continues_at_the_deadline() {
 enum Outcome {
     Granted,
     Fault,
+    Error,
     Lost,
     NotSent,
     Penalty,
@@ -391,6 +392,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         20 => Just(Outcome::Granted),
         4 => Just(Outcome::Fault),
+        4 => Just(Outcome::Error),
         2 => Just(Outcome::Lost),
         2 => Just(Outcome::NotSent),
         2 => Just(Outcome::Penalty),
@@ -443,13 +445,14 @@ proptest! {
                     if matches!(outcome, Outcome::Fault | Outcome::NotSent) {
                         world.sent.pop(); // the server doesn't count it
                     }
-                    // Only an answer shows that the server has used the ticket.
-                    if has_ticket && matches!(outcome, Outcome::Granted | Outcome::Captcha | Outcome::Dead) {
+                    // Only the first repetition is exempt from the limit.
+                    if has_ticket {
                         postponed.remove(&session);
                     }
                     match outcome {
                         Outcome::Granted => world.set.receive(now, session, id, granted(now, operation)),
                         Outcome::Fault => world.set.receive(now, session, id, answer(503, "down")),
+                        Outcome::Error => world.set.receive(now, session, id, answer(500, "broken")),
                         Outcome::Lost => {}
                         Outcome::NotSent => world.set.failed(now, session, id, Failure::NotSent),
                         Outcome::Penalty => {

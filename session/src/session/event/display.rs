@@ -50,8 +50,8 @@ impl fmt::Display for EventKind {
             Self::CaptchaAsked { operation, until, usable_until } => {
                 write!(
                     f,
-                    "the server asks for a captcha: the session sends no {operation} before {}; {}; if the server asks \
-                     again after that, a person has to solve the captcha",
+                    "the server asks for a captcha: the session sends no {operation} before {}; if the server asks again \
+                     after that, a person has to solve the captcha; {}",
                     up_to_second(*until),
                     token_text(*usable_until)
                 )
@@ -59,8 +59,8 @@ impl fmt::Display for EventKind {
             Self::LockedOut { until, usable_until } => {
                 write!(
                     f,
-                    "the server locked out this network address: the session sends nothing before {}; {}; let no \
-                     program at this address send anything before then, not even with a token",
+                    "the server locked out this network address: the session sends nothing before {}; let no program at \
+                     this address send anything before then, not even with a token; {}",
                     up_to_second(*until),
                     token_text(*usable_until)
                 )

@@ -120,10 +120,10 @@ fn every_event_has_a_message() {
     login postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
     renewal postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z
     exchange of the authorization code postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
-    the server asks for a captcha: the session sends no login before 2026-11-24T15:00:00Z; the program has no token; if the server asks again after that, a person has to solve the captcha
-    the server asks for a captcha: the session sends no refresh before 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z; if the server asks again after that, a person has to solve the captcha
-    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; the program has no token; let no program at this address send anything before then, not even with a token
-    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z; let no program at this address send anything before then, not even with a token
+    the server asks for a captcha: the session sends no login before 2026-11-24T15:00:00Z; if the server asks again after that, a person has to solve the captcha; the program has no token
+    the server asks for a captcha: the session sends no refresh before 2026-11-24T15:00:00Z; if the server asks again after that, a person has to solve the captcha; the token is usable until 2026-11-24T15:20:00Z
+    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; let no program at this address send anything before then, not even with a token; the program has no token
+    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; let no program at this address send anything before then, not even with a token; the token is usable until 2026-11-24T15:20:00Z
     the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z; the program has no token; check the credentials
     the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z; check the credentials
     the server no longer accepts the token: the program has no token until the session gets a new one

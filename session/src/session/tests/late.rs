@@ -231,3 +231,22 @@ fn a_late_penalty_does_not_postpone_the_repeated_login() {
     world.answer_late(ok(r#"{"p-ticket":"ticket","p-time":15}"#));
     assert!(world.session.record.postponed.get().is_none(), "{}", world.trace());
 }
+
+#[test]
+fn a_login_that_was_announced_before_a_late_token_came_does_not_count() {
+    let mut world = World::user([]).storing([]);
+    keep(&mut world);
+    let Action::Send { id, .. } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    world.now = later(world.now, seconds(45));
+    keep(&mut world);
+    world.now = later(world.now, seconds(20));
+    keep(&mut world);
+    let granted = r#"{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z"}"#;
+    world.session.receive(world.now, id, Response::new(granted), &mut world.budget);
+    let stored = keep(&mut world);
+    let mut next = World::user([status(401, DEAD), token_to("two", 200)]);
+    next.now = later(start(), minutes(3));
+    next.session.adopt(next.now, stored, &mut next.budget);
+    next.run(minutes(4));
+    assert_eq!(next.token().as_deref(), Some("two"), "{}", next.trace());
+}

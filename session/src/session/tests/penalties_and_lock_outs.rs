@@ -85,7 +85,7 @@ fn a_used_ticket_is_not_used_again() {
 fn a_captcha_closes_only_the_login_endpoint_for_an_hour() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: the server asks for a captcha: the session sends no login before 2026-11-24T15:00:36Z; the program has no token; if the server asks again after that, a person has to solve the captcha
+     0:00 → demo accesstokenrequest: the server asks for a captcha: the session sends no login before 2026-11-24T15:00:36Z; if the server asks again after that, a person has to solve the captcha; the program has no token
     60:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:20:00Z
     ");
     assert_eq!(world.budget.earliest(start(), Operation::Renew), start());
@@ -101,9 +101,9 @@ fn a_lock_out_reported_by_a_caller_counts_and_each_report_restarts_it() {
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @r#"
       0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
      60:00 a call is answered 429 "": LockedOut
-     60:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:00:36Z; the token is usable until 2026-11-24T15:19:29Z; let no program at this address send anything before then, not even with a token
+     60:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:00:36Z; let no program at this address send anything before then, not even with a token; the token is usable until 2026-11-24T15:19:29Z
      70:00 a call is answered 429 "": LockedOut
-     70:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:10:36Z; the token is usable until 2026-11-24T15:19:29Z; let no program at this address send anything before then, not even with a token
+     70:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:10:36Z; let no program at this address send anything before then, not even with a token; the token is usable until 2026-11-24T15:19:29Z
     130:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T18:00:00Z
     "#);
 }
@@ -162,4 +162,67 @@ fn a_late_captcha_leaves_the_ticket_of_the_next_login() {
     world.answer_late(ok(CAPTCHA));
     world.run(minutes(70));
     assert!(world.trace().contains("accesstokenrequest with the ticket: logged in"), "{}", world.trace());
+}
+
+/// A session whose token is reported as dead, and how many renewals it sends in the hour after that.
+fn renewals_of_an_hour(answers: impl Iterator<Item = Answer>) -> usize {
+    let mut world = World::user([token_to("one", 80)].into_iter().chain(answers));
+    world.run(minutes(5));
+    world.reject(401, "Access is denied");
+    world.run(minutes(65));
+    world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count()
+}
+
+//= R-LIMIT-2
+#[test]
+fn renewals_that_are_postponed_again_and_again_keep_the_hourly_limit() {
+    assert_eq!(renewals_of_an_hour((0..300).map(|_| ok(PENALTY))), 15);
+}
+
+//= R-LIMIT-2
+#[test]
+fn renewals_that_fail_after_a_penalty_keep_the_hourly_limit() {
+    let answers = [ok(PENALTY)].into_iter().chain((0..300).map(|_| status(500, "")));
+    assert_eq!(renewals_of_an_hour(answers), 15);
+}
+
+//= R-LIMIT-1
+#[test]
+fn logins_that_are_postponed_again_and_again_keep_the_hourly_limit() {
+    let mut world = World::user((0..300).map(|_| ok(PENALTY)));
+    world.run(minutes(60));
+    assert_eq!(world.trace.iter().filter(|line| line.contains("accesstokenrequest")).count(), 4);
+}
+
+#[test]
+fn a_ticket_is_not_sent_an_hour_after_its_wait() {
+    let hour = 60 * 60;
+    for (after, has_ticket) in [(15 + hour - 1, true), (15 + hour, false)] {
+        let mut world = World::user([ok(PENALTY)]);
+        world.run(seconds(1));
+        let snapshot = world.snapshot();
+        let mut next = World::user([token_to("one", 200)]);
+        next.now = later(start(), seconds(after));
+        next.session.adopt(next.now, snapshot, &mut next.budget);
+        next.run(seconds(after));
+        assert_eq!(next.trace().contains("with the ticket"), has_ticket, "{}", next.trace());
+    }
+}
+
+//= R-PENALTY-9
+#[test]
+fn a_late_captcha_does_not_restore_the_ticket_that_was_sent() {
+    let mut world = World::user([]).storing([]);
+    keep(&mut world);
+    let Action::Send { id, .. } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    world.session.receive(world.now, id, Response::new(PENALTY), &mut world.budget);
+    keep(&mut world);
+    world.now = later(world.now, seconds(15));
+    keep(&mut world);
+    let Action::Send { id, .. } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    world.now = later(world.now, seconds(45));
+    // The outcome is on its way to the store.
+    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Store { .. }));
+    world.session.receive(world.now, id, Response::new(CAPTCHA), &mut world.budget);
+    assert!(world.session.record.postponed.get().is_none());
 }

@@ -234,3 +234,14 @@ fn a_renewal_that_fails_exactly_two_minutes_after_the_first_fault_is_repeated_af
     world.answer_late(status(500, ""));
     assert!(world.trace().ends_with("renewal failed (500); next try at 102:00"), "{}", world.trace());
 }
+
+#[test]
+fn a_session_without_a_refresh_token_gives_up_a_rejected_token_after_three_faults() {
+    let granted = ok(r#"{"access_token":"one","token_type":"Bearer","expires_in":4800}"#);
+    let answers = [granted].into_iter().chain((0..30).map(|_| status(500, "")));
+    let mut world = World::of(code::session_from("code"), answers);
+    world.run(minutes(1));
+    world.reject(401, DEAD);
+    world.run(minutes(30));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::ConsentRequired)), "{}", world.trace());
+}

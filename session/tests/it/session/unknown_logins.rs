@@ -77,8 +77,12 @@ fn a_login_is_stored_before_the_next_login() {
 
 /// The program after a crash. It knows only what it has stored.
 fn crashed(program: &Program, after: SignedDuration) -> Program {
+    restarted(program, trader(), after)
+}
+
+fn restarted(program: &Program, session: Session, after: SignedDuration) -> Program {
     let stored: Value = serde_json::from_str(program.stored.last().unwrap()).unwrap();
-    let mut next = Program::starting_at(program.now + after, trader().with_store());
+    let mut next = Program::starting_at(program.now + after, session.with_store());
     next.adopt(&stored);
     next.stored.clone_from(&program.stored);
     next
@@ -104,6 +108,19 @@ fn a_login_that_opened_no_session_causes_no_pause_after_a_crash() {
         let mut next = crashed(&program, seconds(5));
         assert_eq!(next.run(seconds(1), |_| token("one", 80)).len(), 1, "{}", program.log());
     }
+}
+
+#[test]
+fn a_login_that_cannot_be_built_does_not_count_as_one_of_unknown_outcome() {
+    let too_long = Credentials::new("trader", "x".repeat(100));
+    let mut program = Program::new(Session::new(Environment::demo(), too_long.clone(), 0).with_store());
+    for _ in 0..3 {
+        assert_eq!(program.run(seconds(5), |_| token("one", 80)).len(), 0);
+        assert!(program.session.stop_reason().is_some());
+        program = restarted(&program, Session::new(Environment::demo(), too_long.clone(), 0), seconds(1));
+    }
+    let mut next = crashed(&program, seconds(1));
+    assert_eq!(next.run(seconds(1), |_| token("one", 80)).len(), 1, "{}", next.log());
 }
 
 #[test]
