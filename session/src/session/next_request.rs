@@ -60,12 +60,12 @@ impl Session {
         if allowed <= now { Step::Send(operation) } else { Step::Wait(allowed) }
     }
 
-    /// The next request of a session that has nothing in flight, unless the server has postponed it. It does not check
-    /// whether the budget allows the request now.
+    /// The next request of a session that has nothing in flight, unless the hourly limit does not apply to it. It does not
+    /// check whether the budget allows the request now.
     pub(crate) fn outlook(&self, now: Timestamp, budget: &RateBudget) -> Option<Outlook> {
         let (operation, due) = self.next_request(now, budget).ok().filter(|_| self.is_resting())?;
-        // The server has named the time of the request, so it does not queue for the budget.
-        if self.is_postponed_once(now, operation) {
+        // A request that does not wait for the budget does not queue for it.
+        if self.repeats_with_ticket(now, operation) {
             return None;
         }
         let wanted = self.allowed_without_budget(now, operation).max(due);
@@ -89,17 +89,17 @@ impl Session {
         Some(Outlook { operation, wanted, is_routine, change, token })
     }
 
-    /// The earliest time, not before `now`, at which the budget and all other limits allow the request. The hourly limit
-    /// does not apply to the first repetition of a postponed request, because the server has named its time.
+    /// The earliest time, not before `now`, at which the budget and all other limits allow the request.
     pub(super) fn allowed(&self, now: Timestamp, operation: Operation, budget: &RateBudget) -> Timestamp {
-        let is_exempt = self.is_postponed_once(now, operation);
+        let is_exempt = self.repeats_with_ticket(now, operation);
         let limit = if is_exempt { now } else { budget.hourly_limit_allows_at(now, operation) };
         limit.max(self.gates.end(operation)).max(self.allowed_without_budget(now, operation))
     }
 
-    /// Whether the server has postponed the request, and no fault came before or after that.
-    fn is_postponed_once(&self, now: Timestamp, operation: Operation) -> bool {
-        self.postponed(now, operation).is_some() && self.record.pause.faults() < 2
+    /// Whether the next request is the first repetition of a postponed one, with its ticket. The server has named its
+    /// time, so the hourly limit does not apply. A renewal carries no ticket.
+    fn repeats_with_ticket(&self, now: Timestamp, operation: Operation) -> bool {
+        operation != Operation::Renew && self.postponed(now, operation).is_some() && self.record.pause.faults() == 1
     }
 
     /// The earliest time, not before `now`, that everything except the budget and the gates allows.

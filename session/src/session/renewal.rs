@@ -13,6 +13,10 @@ use crate::time_arithmetic::ONE_HOUR;
 /// A rejected token is given up after this many failed renewals over at least this time.
 const GIVE_UP_AFTER: (u32, Duration) = (3, Duration::from_secs(120));
 
+/// The same for a token that nothing would replace, because the app or the refresh token was refused. A fault of half an
+/// hour should not end it. But if the token is dead, a person has to act soon.
+const GIVE_UP_LAST_TOKEN_AFTER: (u32, Duration) = (3, Duration::from_secs(30 * 60));
+
 impl Session {
     /// Chooses between a renewal and a refresh for an OAuth session that can send both, and says when. A renewal
     /// rotates no refresh token and brings a market data token. So the session renews if the budget has a renewal to
@@ -95,17 +99,19 @@ impl Session {
     }
 
     /// The time at which the session gives up a token that callers report as rejected, because its renewals keep
-    /// failing. `None` if the app or the refresh token was refused: a failed renewal does not prove that the token is
-    /// dead, and nothing would replace it. Without a refresh token, the session gives the token up, and so asks for
-    /// consent.
+    /// failing.
     pub(super) fn rejected_given_up_at(&self, now: Timestamp) -> Option<Timestamp> {
         let was_refused = self.app_refused.is_some() || self.record.tokens.refresh.is_some();
-        self.rejected_has_failed_at().filter(|_| !(was_refused && self.has_only_renewals(now)))
+        let is_last = was_refused && self.has_only_renewals(now);
+        self.rejected_has_failed_for(if is_last { GIVE_UP_LAST_TOKEN_AFTER } else { GIVE_UP_AFTER })
     }
 
     /// The time at which a token that callers report as rejected has failed three renewals over two minutes.
     pub(super) fn rejected_has_failed_at(&self) -> Option<Timestamp> {
-        let (count, time) = GIVE_UP_AFTER;
+        self.rejected_has_failed_for(GIVE_UP_AFTER)
+    }
+
+    fn rejected_has_failed_for(&self, (count, time): (u32, Duration)) -> Option<Timestamp> {
         let is_rejected = self.token.is_reported_dead || self.token.is_faulty;
         self.token.failed_renewals.lasted_at(count, time).filter(|_| is_rejected)
     }

@@ -403,9 +403,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 proptest! {
-    /// With any answers, no network exceeds its hourly limits, but by requests that the server has postponed. Nothing is
-    /// sent during a lock-out, and each wait ends in the future. Once every request is granted, each session becomes
-    /// usable again.
+    /// With any answers, no network exceeds its hourly limits, nothing is sent during a lock-out, and each wait ends in
+    /// the future. Once every request is granted, each session becomes usable again.
     #[test]
     fn a_set_keeps_all_limits_and_every_session_becomes_usable_again(
         outcomes in proptest::collection::vec(outcome(), 1..300),
@@ -423,7 +422,7 @@ proptest! {
             let network = networks[usize::from(seed % 2 == 0)];
             keys.insert(world.set.insert(network, by_oauth(seed)), network);
         }
-        let (mut locked, mut postponed) = (BTreeMap::new(), BTreeMap::new());
+        let mut locked = BTreeMap::new();
         let mut outcomes = outcomes.into_iter();
         let mut calm_since = None;
         loop {
@@ -437,17 +436,12 @@ proptest! {
                         keys[&sent.session] == network && sent.operation == operation && now < sent.at + hours(1)
                     };
                     let is_over_limit = operation == Operation::Renew && world.sent.iter().filter(of_hour).count() >= 15;
-                    let has_ticket = postponed.get(&session) == Some(&operation);
-                    prop_assert!(has_ticket || !is_over_limit, "a sixteenth renewal is sent within an hour");
+                    prop_assert!(!is_over_limit, "a sixteenth renewal is sent within an hour");
                     world.sent.push(Sent { at: now, session, operation });
                     let answer = |status, text: &str| Response::builder().status(status).body(text.to_string()).unwrap();
                     let outcome = outcomes.next().unwrap_or(Outcome::Granted);
                     if matches!(outcome, Outcome::Fault | Outcome::NotSent) {
                         world.sent.pop(); // the server doesn't count it
-                    }
-                    // Only the first repetition is exempt from the limit.
-                    if has_ticket {
-                        postponed.remove(&session);
                     }
                     match outcome {
                         Outcome::Granted => world.set.receive(now, session, id, granted(now, operation)),
@@ -457,7 +451,6 @@ proptest! {
                         Outcome::NotSent => world.set.failed(now, session, id, Failure::NotSent),
                         Outcome::Penalty => {
                             world.set.receive(now, session, id, answer(200, r#"{"p-ticket":"synthetic","p-time":15}"#));
-                            postponed.insert(session, operation);
                         }
                         Outcome::Captcha => {
                             let text = r#"{"p-ticket":"synthetic","p-time":15,"p-captcha":true}"#;

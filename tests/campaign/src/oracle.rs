@@ -374,6 +374,8 @@ impl Oracle {
             }
             What::Outage(until) => subject.allowances.open_until(Cause::Outage, *until),
             What::StoreAway(until) => self.open_for_fleet(program, Cause::StoreAway, *until),
+            // The operator attends to a session that stops, if the server has blamed its app since the last token.
+            What::Stopped(_) if subject.memory.blamed > 0 => subject.allowances.open(Cause::RefusedAgain, now),
             What::CallPostponed(until) => subject.allowances.open_until(Cause::Penalty, *until),
             What::Asleep(until) => subject.allowances.open_until(Cause::Asleep, *until),
             What::Crowded(operation) => return self.judge_crowd(program, *operation),

@@ -205,9 +205,7 @@ impl Oracle {
         let (now, program) = (record.at, record.program);
         let subject = self.subjects.get(program).filter(|subject| subject.set.is_some())?;
         let gates = &self.gates[subject.address];
-        // The server handles a postponed request whatever it has counted.
-        let is_postponed = subject.memory.owed.is_some_and(|owed| owed.operation == asked.operation);
-        if asked.operation == Operation::Renew && !is_postponed && gates.renewals(now).0 >= RENEWALS {
+        if asked.operation == Operation::Renew && gates.renewals(now).0 >= RENEWALS {
             return Some((PROMISE, "sends a sixteenth renewal of its address within an hour".to_owned()));
         }
         let (own, pace) = (self.due(program, subject)?, subject.pace());

@@ -22,6 +22,9 @@ impl Subject {
                 let (ticket, body) = (*ticket, sent.asked.body);
                 let owed = Owed { operation, ticket, body, not_before, has_other_secret: false };
                 self.memory.owes(Some(owed), now);
+                // The server has not verified the token.
+                self.memory.may_verify_start |=
+                    operation == Operation::Renew && self.memory.verified_at == Some(sent.at);
                 self.allowances.open_until(Cause::Penalty, not_before + *wait / 100 + SignedDuration::from_secs(61));
             }
             Says::Moved => self.is_moved(sent, answer, now),
