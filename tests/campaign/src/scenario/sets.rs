@@ -86,14 +86,18 @@ impl Scenario {
         usize::try_from((lifetime - 15.min(lifetime / 2)) / 4).unwrap_or_default()
     }
 
-    /// Whether an address has more password sessions than it has renewals for.
+    /// Whether an address has more password sessions than it has renewals for. OAuth sessions that start before them can
+    /// take ten renewals of the first hour for market data tokens. Then the others are left until the first tokens end.
     #[must_use]
     pub fn is_crowded(&self) -> bool {
-        let by_password = |address: usize| {
-            let behind_it = self.present().filter(move |(_, program)| program.address == address);
-            behind_it.filter(|(_, program)| program.login != Login::OAuth).count()
+        let behind = |address: usize| self.present().filter(move |(_, program)| program.address == address);
+        let is_crowded = |address: usize| {
+            let by_password = behind(address).filter(|(_, program)| program.login != Login::OAuth).count();
+            let taken = (behind(address).count() - by_password).min(10);
+            let later = usize::try_from(self.server.lifetime.saturating_sub(60) / 4).unwrap_or_default();
+            by_password > self.room().min(15 - taken + later)
         };
-        self.sets() > 0 && (0..self.addresses.len()).any(|address| by_password(address) > self.room())
+        self.sets() > 0 && (0..self.addresses.len()).any(is_crowded)
     }
 }
 
