@@ -48,6 +48,7 @@ object! {
         "hibpHint" => pub hibp_hint: Option<HibpHint> = named,
         /// The hosts of the user's organization (`apiHosts`). Empty if the answer names none.
         //= R-HOST-1
+        //= R-HOST-8
         "apiHosts" => pub api_hosts: ApiHosts = hosts,
         /// The user's organization (`orgName`).
         "orgName" => pub org_name: Option<String> = info,

@@ -43,6 +43,7 @@ object! {
         "userId" => pub user_id: Option<i64> = identifier,
         /// The hosts of the user's organization (`apiHosts`). Empty if the answer names none.
         //= R-HOST-1
+        //= R-HOST-8
         "apiHosts" => pub api_hosts: ApiHosts = hosts,
     }
 }
