@@ -165,6 +165,7 @@ impl Session {
                 if is_verified { Verdict::Dead } else { Verdict::BeingChecked }
             }
             Evidence::Unclear => {
+                //= R-STATUS-4
                 //= R-STATUS-5
                 let is_verified = self.token.verify(now, verified_at);
                 if is_verified { Verdict::BeingChecked } else { Verdict::Forbidden }
