@@ -83,3 +83,18 @@ fn a_save_is_late_after_more_than_five_seconds_whether_it_works_or_fails() {
         }
     }
 }
+
+#[test]
+fn a_save_of_this_process_that_took_long_does_not_correct_its_clock() {
+    for is_late in [true, false] {
+        let mut world = member(World::user([token_to("one", 80)])).ahead(SignedDuration::ZERO);
+        world.run(minutes(1));
+        let stored = world.snapshot();
+        assert!(world.session.clock.is_learnt());
+        // The store measures the age of the record from the time at which it was saved.
+        world.now = later(world.now, seconds(20));
+        world.session.persistence.shared_mut().unwrap().stored_late = stored.0.written_at.filter(|_| is_late);
+        world.session.synchronize(world.now, Some((stored, Some(Duration::ZERO))), &mut world.budget);
+        assert_eq!(world.session.clock.is_learnt(), is_late);
+    }
+}
