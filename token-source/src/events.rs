@@ -98,8 +98,8 @@ fn is_success(event: &EventKind) -> bool {
     )
 }
 
-/// The text that explains to a caller why there is no token. The event may have happened while there was one, so the
-/// text says nothing of the time until which that one was usable.
+/// The text that explains to a caller why there is no token. The event may have happened while there was a token. So the
+/// text always says that there is none.
 fn failure(event: &EventKind) -> Option<String> {
     let mut event = event.clone();
     match &mut event {

@@ -64,7 +64,7 @@ pub(crate) fn read<T: Answer>(
         return Err(status::failure(response.status(), response.headers(), body, carried));
     }
     let mut envelope = Envelope::default();
-    // Whatever the `Content-Type` says.
+    // The body is read as JSON, whatever the `Content-Type` says.
     //= R-STATUS-11
     json::read(body, &mut envelope, answer).map_err(Error::Undecodable)?;
     //= R-LOGIN-9

@@ -54,14 +54,13 @@ impl Session {
             }
             Outcome::CaptchaAsked => {
                 // The ticket was sent, so it is not restored.
-                budget.give_back(exchange.sent, exchange.operation);
-                self.opened_none(exchange);
-                let holds_for = with_room(CAPTCHA_CLOSES_FOR);
-                budget.close(now, operation, holds_for);
-                self.persistence.dirty = true;
+                self.was_not_counted(exchange, budget);
                 if is_current && self.record.postponed.get().is_some_and(|ticket| ticket.operation == operation) {
                     self.ticket_is_spent();
                 }
+                let holds_for = with_room(CAPTCHA_CLOSES_FOR);
+                budget.close(now, operation, holds_for);
+                self.persistence.dirty = true;
                 let (operation, until) = (exchange.reported_operation(), later(now, holds_for));
                 let usable_until = self.token_usable_until(now);
                 self.report(now, EventKind::CaptchaAsked { operation, until, usable_until });
@@ -385,9 +384,13 @@ impl Session {
         left.checked_div(RENEWALS_PER_REST).unwrap_or_default().min(self.policy.longest_pause())
     }
 
-    /// The server did not count this exchange and opened no server session for it.
+    /// The server did not count this exchange, opened no server session for it, and did not use its ticket.
     pub(super) fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
         self.ticket_is_unused(exchange);
+        self.was_not_counted(exchange, budget);
+    }
+
+    fn was_not_counted(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
         budget.give_back(exchange.sent, exchange.operation);
         self.opened_none(exchange);
     }

@@ -1,5 +1,5 @@
 //! [`Announcement`]: if there is a store, a login is stored before it is sent. If processes share the store, a refresh
-//! is, too.
+//! is also stored before it is sent.
 
 use alloc::boxed::Box;
 
