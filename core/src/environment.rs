@@ -5,6 +5,7 @@
 //! pinned: it does not change. This module also decides whether a request may be redirected to another host.
 
 pub(crate) mod api_hosts;
+mod oauth_urls;
 mod published_hosts;
 pub(crate) mod url;
 
@@ -17,12 +18,12 @@ use alloc::vec::Vec;
 use http::Request;
 
 use crate::environment::api_hosts::ApiHosts;
-use crate::environment::published_hosts::{AUTHORIZE, PRODUCTION, STAGING};
+use crate::environment::published_hosts::{PRODUCTION, STAGING};
 use crate::environment::url::{BaseUrl, SecureUrl, at_authority, is_trusted_host};
-use crate::wire::body::RequestBody;
 use crate::wire::endpoint::paths;
 use crate::wire::error::BuildError;
 use crate::wire::host_redirect::Moved;
+use crate::wire::wiped_body::RequestBody;
 
 /// The purpose of a URL. Each purpose can have a host of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,19 +94,19 @@ impl Environment {
     /// The environment of a user's own Live account. Use it also for an OAuth app, which is usually registered on Live:
     /// its tokens work on Live and Demo.
     pub fn live() -> Self {
-        Self::preset(Side::Live, Side::Live, &PRODUCTION).authorizing_at(AUTHORIZE)
+        Self::preset(Side::Live, Side::Live, &PRODUCTION).with_published_authorize_url()
     }
 
     /// The environment of a user's own Demo account with an API key.
     pub fn demo() -> Self {
-        Self::preset(Side::Demo, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
+        Self::preset(Side::Demo, Side::Demo, &PRODUCTION).with_published_authorize_url()
     }
 
     /// The environment of an evaluation account of a prop firm: the user logs in on Live, and the account trades on
     /// Demo.
     //= R-ENV-5
     pub fn evaluation() -> Self {
-        Self::preset(Side::Live, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
+        Self::preset(Side::Live, Side::Demo, &PRODUCTION).with_published_authorize_url()
     }
 
     /// The Live side of the vendor's staging system. It has no authorize URL, because none is documented.
@@ -130,37 +131,6 @@ impl Environment {
     /// ```
     pub fn custom(base: BaseUrl) -> Self {
         Self::of(Side::Live, Side::Live, Some(base))
-    }
-
-    /// Sets the URL of the page where a user authorizes an OAuth app (page *OAuth*). The URL may have a query.
-    pub fn with_authorize_url(mut self, url: SecureUrl) -> Self {
-        Arc::make_mut(&mut self.0).authorize_url = Some(url);
-        self
-    }
-
-    /// Sets the URL of OAuth token requests. The default is `/auth/oauthtoken` on the login host. The vendor's example
-    /// posts to `https://live.tradovateapi.com/auth/oauthtoken`, without `/v1`.
-    pub fn with_token_url(mut self, url: SecureUrl) -> Self {
-        Arc::make_mut(&mut self.0).token_url = Some(url);
-        self
-    }
-
-    /// The URL of the page where a user authorizes an OAuth app, if it is known.
-    #[must_use]
-    pub fn authorize_url(&self) -> Option<&SecureUrl> {
-        self.0.authorize_url.as_ref()
-    }
-
-    /// The URL of OAuth token requests.
-    ///
-    /// # Errors
-    /// The same as [`url`](Self::url).
-    //= R-OAUTH-2
-    pub fn token_url(&self) -> Result<SecureUrl, BuildError> {
-        match &self.0.token_url {
-            Some(url) => Ok(url.clone()),
-            None => self.url(Purpose::Login, paths::OAUTH_TOKEN),
-        }
     }
 
     /// The base URL that is now used for a purpose. `None` if neither the vendor's documents nor an answer names a host
@@ -282,11 +252,6 @@ impl Environment {
         let join = |path| Some((path, base?.join(path).ok()?));
         let joined = LOGIN_PATHS.into_iter().filter_map(join).collect();
         Arc::make_mut(&mut self.0).login_urls = joined;
-    }
-
-    fn authorizing_at(mut self, url: &str) -> Self {
-        Arc::make_mut(&mut self.0).authorize_url = SecureUrl::parse(url).ok();
-        self
     }
 }
 

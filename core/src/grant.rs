@@ -16,8 +16,8 @@ use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::wire::error::Error;
 use crate::wire::secret::RefreshToken;
 
+mod carry_over;
 mod expiry;
-mod kept_tokens;
 pub(crate) mod server_clock;
 
 /// An access token that has passed all checks, with the other values of its answer.

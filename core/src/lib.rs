@@ -107,7 +107,6 @@ pub use oauth::{
 };
 pub use transport_result::{Answer, CallError};
 pub use wire::access_token::{AccessToken, MalformedToken, MarketDataToken};
-pub use wire::body::{Oversized, RequestBody, ResponseBody};
 pub use wire::endpoint::{
     AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
     OAuthGrant, OAuthToken, OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,
@@ -115,7 +114,8 @@ pub use wire::endpoint::{
 pub use wire::error::{BuildError, Contradiction, DeadToken, Error, Failure, Undecodable, UndecodableKind};
 pub use wire::host_redirect::Moved;
 pub use wire::penalty::{Penalty, PenaltyTicket};
-pub use wire::refusal::{Refusal, RefusalKind};
+pub use wire::refusal_texts::{Refusal, RefusalKind};
 pub use wire::secret::{ApiSecret, Assertion, CaptchaAnswer, ClientSecret, HttpAuth, IdToken, Password, RefreshToken};
+pub use wire::wiped_body::{Oversized, RequestBody, ResponseBody};
 
 pub use {http, jiff};

@@ -9,9 +9,9 @@ use core::time::Duration;
 
 use crate::grant::Grant;
 use crate::grant::server_clock::Exchange;
-use crate::wire::body::Oversized;
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse};
 use crate::wire::error::{BuildError, Error, Failure};
+use crate::wire::wiped_body::Oversized;
 
 /// The result of a call, with its times.
 #[derive(Debug, Clone)]

@@ -10,7 +10,6 @@
 
 pub(crate) mod access_token;
 pub(crate) mod ascii;
-pub(crate) mod body;
 pub(crate) mod endpoint;
 pub(crate) mod error;
 pub(crate) mod excerpt;
@@ -18,7 +17,8 @@ pub(crate) mod headers;
 pub(crate) mod host_redirect;
 pub(crate) mod json;
 pub(crate) mod penalty;
-pub(crate) mod refusal;
+pub(crate) mod refusal_texts;
 pub(crate) mod response;
 pub(crate) mod secret;
 pub(crate) mod status;
+pub(crate) mod wiped_body;

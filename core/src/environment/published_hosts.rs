@@ -22,7 +22,3 @@ pub(super) const STAGING: [(&str, &str); 4] = [
     ("mdLive", "md-api.staging.ninjatrader.dev"),
     ("mdDemo", "md-api.staging.ninjatrader.dev"),
 ];
-
-/// The page where users of Live and Demo authorize an OAuth app.
-//= R-AUTHORIZE-1
-pub(super) const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";

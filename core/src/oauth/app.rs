@@ -30,6 +30,7 @@ pub(crate) struct Registration {
 
 impl OAuthApp {
     /// Creates an app from its `client_id`. A public client needs no more.
+    //= R-OAUTH-13
     pub fn new(client_id: impl Into<String>) -> Self {
         Self(Arc::new(Registration {
             client_id: client_id.into(),

@@ -7,8 +7,8 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::wire::ascii::all_bytes;
-use crate::wire::body::wiped;
 use crate::wire::secret::{redacted, seal};
+use crate::wire::wiped_body::wiped;
 
 /// The longest token the vendor's specification allows, in characters.
 pub(crate) const TOKEN_LIMIT: usize = 8192;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::environment::Environment;
 use crate::environment::url::SecureUrl;
 use crate::wire::access_token::AccessToken;
-use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
+use crate::wire::wiped_body::RequestBody;
 
 mod access_token_request;
 mod access_token_response;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::wire::host_redirect::Moved;
 use crate::wire::penalty::PenaltyTicket;
-use crate::wire::refusal::Refusal;
+use crate::wire::refusal_texts::Refusal;
 use crate::wire::status;
 
 mod build_error;

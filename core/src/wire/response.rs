@@ -14,7 +14,7 @@ use crate::wire::excerpt::{self, CUT};
 use crate::wire::headers::date;
 use crate::wire::json::{self, Object, object};
 use crate::wire::penalty::Penalty;
-use crate::wire::refusal::{self, Carried};
+use crate::wire::refusal_texts::{self, Carried};
 use crate::wire::status;
 
 /// The fields of an answer, and how they become a result.
@@ -98,17 +98,17 @@ impl Envelope {
             return None;
         }
         let penalty = Penalty::of(self.ticket.take(), self.wait, self.captcha, self.message.as_deref());
-        penalty.map(Error::from).or_else(|| refusal::in_texts(&self.texts(), carried))
+        penalty.map(Error::from).or_else(|| refusal_texts::in_texts(&self.texts(), carried))
     }
 
     fn texts(&self) -> Vec<&str> {
-        refusal::texts([&self.error_text, &self.error, &self.error_description])
+        refusal_texts::texts([&self.error_text, &self.error, &self.error_description])
     }
 
     /// The printable text of the envelope. `None` if the envelope has no text.
     pub(crate) fn text(&self) -> Option<String> {
         let texts = self.texts();
-        (!texts.is_empty()).then(|| refusal::printable(&texts).unwrap_or_default())
+        (!texts.is_empty()).then(|| refusal_texts::printable(&texts).unwrap_or_default())
     }
 
     /// The server's text, cut before the first token of the answer. `instead` is the error from the envelope. Its

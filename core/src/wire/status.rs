@@ -10,7 +10,7 @@ use crate::wire::excerpt;
 use crate::wire::headers::retry_after;
 use crate::wire::host_redirect::Moved;
 use crate::wire::json;
-use crate::wire::refusal::{self, Carried, Refusal, RefusalKind};
+use crate::wire::refusal_texts::{self, Carried, Refusal, RefusalKind};
 use crate::wire::response::Envelope;
 
 /// The meaning of a status other than 200.
@@ -32,7 +32,7 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
     let mut envelope = Envelope::default();
     let (said, instead) = match json::read(body, &mut envelope, &mut ()) {
         Ok(_) => (envelope.text(), envelope.instead(carried)),
-        Err(_) => (None, refusal::known_in(plain_text(body), carried)),
+        Err(_) => (None, refusal_texts::known_in(plain_text(body), carried)),
     };
     let said = said.unwrap_or_else(|| excerpt::excerpt(plain_text(body)));
     match (status.as_u16(), instead) {

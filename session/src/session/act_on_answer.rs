@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::{Error, OAuthGrant};
 
 use super::classify_answer::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_a_kick};
-use super::hosts::Via;
+use super::followed_hosts::Via;
 use super::in_flight::{Exchange, Redirect, Use};
 use super::refresh::presents;
 use super::{EventKind, Session, StopReason, Trouble};

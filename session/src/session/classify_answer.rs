@@ -13,7 +13,7 @@ use tradovate_auth_core::{
 };
 
 use super::Trouble;
-use super::hosts::Via;
+use super::followed_hosts::Via;
 use super::in_flight::Exchange;
 use crate::network_budget::Operation;
 

@@ -8,7 +8,7 @@ use http::Request;
 use jiff::Timestamp;
 use tradovate_auth_core::{Failure, OAuthGrant, RequestBody};
 
-use super::hosts::Via;
+use super::followed_hosts::Via;
 use super::{ExchangeId, Session, StopReason, Trouble};
 use crate::network_budget::Operation;
 use crate::record::{AttemptId, Ticket};

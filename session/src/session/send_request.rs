@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::workspace_only::at_authority;
 use tradovate_auth_core::{AccessTokenRequest, BuildError, Endpoint, OAuthGrant, RenewAccessToken, RequestBody};
 
-use super::hosts::Via;
+use super::followed_hosts::Via;
 use super::in_flight::Exchange;
 use super::{Action, Session, StopReason};
 use crate::network_budget::{Operation, RateBudget};

@@ -10,11 +10,11 @@ use super::request_fields::{Fields, LONG, SHORT};
 use super::{AccessTokenResponse, Endpoint, JSON, Reply, paths, post};
 use crate::credentials::{ClientId, Credentials};
 use crate::environment::{Environment, Purpose};
-use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::penalty::PenaltyTicket;
-use crate::wire::refusal::Carried;
+use crate::wire::refusal_texts::Carried;
 use crate::wire::response;
+use crate::wire::wiped_body::RequestBody;
 
 /// A login with user name and password.
 ///

@@ -10,11 +10,11 @@ use http::{Request, Response};
 use super::{Endpoint, Reply, get, paths};
 use crate::environment::{Environment, Purpose};
 use crate::wire::access_token::AccessToken;
-use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::json::object;
-use crate::wire::refusal::Carried;
+use crate::wire::refusal_texts::Carried;
 use crate::wire::response::{self, Answer};
+use crate::wire::wiped_body::RequestBody;
 
 /// The question which user a token belongs to.
 #[derive(Debug, Clone)]

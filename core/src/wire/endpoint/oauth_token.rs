@@ -13,12 +13,12 @@ use super::request_fields::{Fields, LONG};
 use super::{Endpoint, FORM, JSON, OAuthTokenResponse, Reply, post};
 use crate::environment::Environment;
 use crate::oauth::OAuthApp;
-use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::penalty::PenaltyTicket;
-use crate::wire::refusal::Carried;
+use crate::wire::refusal_texts::Carried;
 use crate::wire::response;
 use crate::wire::secret::{Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, RefreshToken};
+use crate::wire::wiped_body::RequestBody;
 
 /// An exchange of a code or a refresh token for tokens. It goes to the environment's
 /// [`token_url`](crate::Environment::token_url).

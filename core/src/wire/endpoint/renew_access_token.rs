@@ -9,10 +9,10 @@ use http::{Request, Response};
 use super::{AccessTokenResponse, Endpoint, Reply, get, paths};
 use crate::environment::{Environment, Purpose};
 use crate::wire::access_token::AccessToken;
-use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
-use crate::wire::refusal::Carried;
+use crate::wire::refusal_texts::Carried;
 use crate::wire::response;
+use crate::wire::wiped_body::RequestBody;
 
 /// A renewal. It goes to the login host.
 ///

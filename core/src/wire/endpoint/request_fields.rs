@@ -9,9 +9,9 @@ use serde_json::Number;
 
 use crate::credentials::FieldValue;
 use crate::wire::ascii::all_bytes;
-use crate::wire::body::RequestBody;
 use crate::wire::error::BuildError;
 use crate::wire::penalty::PenaltyTicket;
+use crate::wire::wiped_body::RequestBody;
 
 /// The limit of short fields: names, passwords, ids.
 pub(super) const SHORT: usize = 64;

@@ -7,7 +7,7 @@ use tradovate_auth_core::{
     AccessTokenResponse, Answer, ApiHosts, CallError, Contradiction, Error, Exchange as Times, Grant,
 };
 
-use super::hosts::Via;
+use super::followed_hosts::Via;
 use super::persistence::Waiting;
 use super::{EventKind, Session};
 use crate::network_budget::Operation;

@@ -148,6 +148,7 @@ pub(crate) fn printable(texts: &[&str]) -> Option<String> {
 
 /// The refusal in the texts of an answer. The first known text determines the kind. The last printable text is shown.
 //= R-LOGIN-9
+//= R-STATUS-13
 pub(crate) fn in_texts(texts: &[&str], carried: Carried) -> Option<Error> {
     if texts.iter().all(|text| text.is_empty()) {
         return None;
