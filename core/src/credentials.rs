@@ -97,6 +97,7 @@ impl Credentials {
 /// The id of an API key (`cid`). The vendor's examples send a number, some integrators send text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+//= R-LOGIN-4
 pub enum ClientId {
     /// Sent as a JSON number.
     Number(u64),

@@ -7,6 +7,7 @@
 pub(crate) mod api_hosts;
 mod oauth_urls;
 mod published_hosts;
+pub(crate) mod trusted_hosts;
 pub(crate) mod url;
 
 use alloc::borrow::ToOwned;
@@ -19,7 +20,8 @@ use http::Request;
 
 use crate::environment::api_hosts::ApiHosts;
 use crate::environment::published_hosts::{PRODUCTION, STAGING};
-use crate::environment::url::{BaseUrl, SecureUrl, at_authority, is_trusted_host};
+use crate::environment::trusted_hosts::is_trusted_host;
+use crate::environment::url::{BaseUrl, SecureUrl, at_authority};
 use crate::wire::endpoint::paths;
 use crate::wire::error::BuildError;
 use crate::wire::host_redirect::Moved;

@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use crate::environment::api_hosts::ApiHosts;
 use crate::grant::expiry::end_of;
 use crate::grant::server_clock::{Exchange, shifted};
-use crate::wire::access_token::{AccessToken, MarketDataToken};
+use crate::wire::bearer_token::{AccessToken, MarketDataToken};
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::wire::error::Error;
 use crate::wire::secret::RefreshToken;
 
-mod carry_over;
 mod expiry;
+mod fill_missing_fields;
 pub(crate) mod server_clock;
 
 /// An access token that has passed all checks, with the other values of its answer.

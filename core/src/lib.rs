@@ -96,7 +96,8 @@ pub mod workspace_only;
 
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
 pub use environment::api_hosts::ApiHosts;
-pub use environment::url::{BaseUrl, SecureUrl, is_trusted_host};
+pub use environment::trusted_hosts::is_trusted_host;
+pub use environment::url::{BaseUrl, SecureUrl};
 pub use environment::{Environment, Purpose};
 pub use environment_variables::VariableError;
 pub use grant::server_clock::{Exchange, ServerClock};
@@ -106,7 +107,7 @@ pub use oauth::{
     StoredAuthorization,
 };
 pub use transport_result::{Answer, CallError};
-pub use wire::access_token::{AccessToken, MalformedToken, MarketDataToken};
+pub use wire::bearer_token::{AccessToken, MalformedToken, MarketDataToken};
 pub use wire::endpoint::{
     AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
     OAuthGrant, OAuthToken, OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,

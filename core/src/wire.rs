@@ -8,8 +8,8 @@
 //! The diagram shows submodules. `secret` wraps values that must not be printed. `excerpt` shortens text so that it is
 //! safe to print. `headers` reads times.
 
-pub(crate) mod access_token;
 pub(crate) mod ascii;
+pub(crate) mod bearer_token;
 pub(crate) mod endpoint;
 pub(crate) mod error;
 pub(crate) mod excerpt;

@@ -17,7 +17,7 @@ use tradovate_auth_core::workspace_only::{Damage, Fields};
 
 mod backoff;
 mod logins;
-mod market_data;
+mod market_data_wish;
 mod merge;
 mod owner;
 mod penalty_ticket;
@@ -25,7 +25,7 @@ mod tokens;
 
 pub(crate) use backoff::{Jitter, LAST_RESORT_PAUSE, Pause};
 pub(crate) use logins::{AttemptId, LogIns};
-pub(crate) use market_data::MarketDataWish;
+pub(crate) use market_data_wish::MarketDataWish;
 pub(crate) use merge::{Fact, Flag, Latest, is_default};
 pub(crate) use owner::Owner;
 pub use owner::OwnerMismatch;

@@ -9,6 +9,7 @@ use crate::wire::error::BuildError;
 
 impl Environment {
     /// Sets the URL of the page where a user authorizes an OAuth app (page *OAuth*). The URL may have a query.
+    //= R-AUTHORIZE-6
     pub fn with_authorize_url(mut self, url: SecureUrl) -> Self {
         Arc::make_mut(&mut self.0).authorize_url = Some(url);
         self

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use super::stored_authorization::Issuer;
-use crate::wire::access_token::TOKEN_LIMIT;
+use crate::wire::bearer_token::TOKEN_LIMIT;
 use crate::wire::excerpt;
 use crate::wire::secret::{AuthorizationCode, State};
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::environment::Environment;
 use crate::environment::url::SecureUrl;
-use crate::wire::access_token::AccessToken;
+use crate::wire::bearer_token::AccessToken;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::wiped_body::RequestBody;
 

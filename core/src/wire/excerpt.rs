@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use crate::environment::url::is_trusted_host;
+use crate::environment::trusted_hosts::is_trusted_host;
 use crate::wire::endpoint::paths;
 
 /// The longest excerpt, in characters.

@@ -9,7 +9,8 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, StatusCode, Uri, header};
 
 use crate::environment::api_hosts::is_bare_hostname;
-use crate::environment::url::{has_bad_port, is_trusted_host};
+use crate::environment::trusted_hosts::is_trusted_host;
+use crate::environment::url::has_bad_port;
 
 /// A redirect: the user's organization is on another host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

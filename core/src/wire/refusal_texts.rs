@@ -3,6 +3,8 @@
 //! The text of the server determines the error. An error contains the text, which is limited in length and contains no
 //! token. Known texts have their own advice.
 
+mod oauth_error_codes;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -73,26 +75,20 @@ pub enum RefusalKind {
 impl RefusalKind {
     /// The known kind of a text of the server, or of the `error` code of an OAuth answer.
     pub(crate) fn of(text: &str) -> Self {
-        const KNOWN: [(&str, RefusalKind); 9] = [
+        const OF_LOGINS: [(&str, RefusalKind); 3] = [
             //= R-LOGIN-12
             ("incorrect username or password", RefusalKind::IncorrectCredentials),
             //= R-LOGIN-14
             ("the app is not registered", RefusalKind::AppNotRegistered),
             //= R-LOGIN-15
             ("access is denied", RefusalKind::AccessDenied),
-            //= R-OAUTH-7
-            ("invalid_grant", RefusalKind::InvalidGrant),
-            //= R-OAUTH-8
-            ("invalid_token", RefusalKind::InvalidToken),
-            //= R-OAUTH-9
-            ("do not match existing setup", RefusalKind::ClientMismatch),
-            ("invalid_client", RefusalKind::ClientMismatch),
-            ("unauthorized_client", RefusalKind::UnauthorizedClient),
-            //= R-ENV-7
-            ("wrong client_id", RefusalKind::WrongClientId),
         ];
         let lower = text.to_ascii_lowercase();
-        KNOWN.iter().find(|(known, _)| lower.contains(known)).map_or(Self::Other, |(_, kind)| *kind)
+        OF_LOGINS
+            .iter()
+            .chain(&oauth_error_codes::KNOWN)
+            .find(|(known, _)| lower.contains(known))
+            .map_or(Self::Other, |(_, kind)| *kind)
     }
 
     /// Whether the refusal concerns the app and its settings, and says nothing about a token.

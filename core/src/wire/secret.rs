@@ -90,7 +90,7 @@ pub(crate) fn seal(mut text: String) -> SecretString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::access_token::{AccessToken, MarketDataToken};
+    use crate::wire::bearer_token::{AccessToken, MarketDataToken};
     use alloc::format;
 
     #[test]

@@ -213,6 +213,7 @@ impl Session {
         }
     }
 
+    //= R-LOGIN-13
     fn credentials_refused(&mut self, now: Timestamp, error: Error) {
         let text = match &error {
             Error::Refused(refusal) => Some(refusal.text.as_str()),

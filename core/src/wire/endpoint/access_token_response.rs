@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 use crate::environment::api_hosts::ApiHosts;
-use crate::wire::access_token::{AccessToken, MarketDataToken};
+use crate::wire::bearer_token::{AccessToken, MarketDataToken};
 use crate::wire::error::Error;
 use crate::wire::json::object;
 use crate::wire::json::value::Named;
@@ -20,6 +20,7 @@ object! {
     /// deployments send different fields.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
+    //= R-LOGIN-17
     //= R-LOGIN-18
     pub struct AccessTokenResponse {
         /// The bearer token of REST calls (`accessToken`).

@@ -9,7 +9,7 @@ use http::{Request, Response};
 
 use super::{Endpoint, Reply, get, paths};
 use crate::environment::{Environment, Purpose};
-use crate::wire::access_token::AccessToken;
+use crate::wire::bearer_token::AccessToken;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::json::object;
 use crate::wire::refusal_texts::Carried;

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use serde::de::MapAccess;
 
 use crate::environment::api_hosts::ApiHosts;
-use crate::wire::access_token::{AccessToken, MarketDataToken};
+use crate::wire::bearer_token::{AccessToken, MarketDataToken};
 use crate::wire::error::{Contradiction, Error};
 use crate::wire::json::{Object, Seen, object};
 use crate::wire::response::Answer;
@@ -32,6 +32,7 @@ object! {
         /// The type of the token (`token_type`): bearer.
         "token_type" => pub token_type: Option<String> = text,
         /// The lifetime of the access token, in seconds from the request (`expires_in`).
+        //= R-OAUTH-5
         "expires_in" => pub expires_in: Option<u64> = lifetime,
         /// The lifetime of the refresh token, in seconds from the request (`refresh_token_expires_in`).
         "refresh_token_expires_in" => pub refresh_token_expires_in: Option<u64> = lifetime,

@@ -8,7 +8,7 @@ use http::{Request, Response};
 
 use super::{AccessTokenResponse, Endpoint, Reply, get, paths};
 use crate::environment::{Environment, Purpose};
-use crate::wire::access_token::AccessToken;
+use crate::wire::bearer_token::AccessToken;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::refusal_texts::Carried;
 use crate::wire::response;

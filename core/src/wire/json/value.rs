@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Se
 use serde_json::Number;
 
 use crate::environment::api_hosts::ApiHosts;
-use crate::wire::access_token::{AccessToken, MarketDataToken};
+use crate::wire::bearer_token::{AccessToken, MarketDataToken};
 
 mod time;
 
