@@ -13,7 +13,7 @@ use crate::grant::expiry::end_of;
 use crate::grant::server_clock::{Exchange, shifted};
 use crate::wire::bearer_token::{AccessToken, MarketDataToken};
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
-use crate::wire::error::Error;
+use crate::wire::error::{Contradiction, Error};
 use crate::wire::secret::RefreshToken;
 
 mod expiry;
@@ -142,7 +142,7 @@ impl Grant {
         //= R-TIME-1
         let expires_at = value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("accessToken"))?;
-        let mut grant = Self {
+        let grant = Self {
             access_token,
             expires_at,
             market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
@@ -152,8 +152,7 @@ impl Grant {
             hosts: value.api_hosts,
             exchange,
         };
-        grant.complete(held)?;
-        Ok(grant)
+        grant.complete(held)
     }
 
     /// Checks the answer to an OAuth token request, and returns its tokens as a grant. For a code, `held` is `None`.
@@ -192,7 +191,7 @@ impl Grant {
         });
         let expires_at = end_of(lifetime, &exchange)?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("access_token"))?;
-        let mut grant = Self {
+        let grant = Self {
             access_token,
             expires_at,
             market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
@@ -202,8 +201,17 @@ impl Grant {
             hosts: value.api_hosts,
             exchange,
         };
-        grant.complete(held)?;
-        Ok(grant)
+        grant.complete(held)
+    }
+
+    /// Checks that the token is valid and for the user of `held`, and completes the grant with the values of `held`.
+    fn complete(mut self, held: Option<&Self>) -> Result<Self, Error> {
+        expiry::check(self.expires_at, &self.exchange)?;
+        if let Some(held) = held {
+            check_user(held.user_id, self.user_id)?;
+            self.fill_missing_fields(held);
+        }
+        Ok(self)
     }
 
     /// The remaining lifetime of the access token at the local time `now`. Zero after the expiry. The clock skew
@@ -212,6 +220,18 @@ impl Grant {
     pub fn remaining(&self, now: Timestamp) -> Duration {
         let server_now = shifted(now, self.exchange.measured_offset());
         Duration::try_from(self.expires_at.duration_since(server_now)).unwrap_or_default()
+    }
+}
+
+/// Checks that an answer is for the known user. If one of the two is unknown, the answer passes.
+///
+/// # Errors
+/// [`Contradiction::OtherUser`] if the users differ.
+//= R-RENEW-7
+pub fn check_user(known: Option<i64>, answered: Option<i64>) -> Result<(), Error> {
+    match known.zip(answered) {
+        Some((known, answered)) if known != answered => Err(Error::Contradiction(Contradiction::OtherUser)),
+        _ => Ok(()),
     }
 }
 

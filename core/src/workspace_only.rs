@@ -2,6 +2,7 @@
 
 pub use crate::credentials::{hash_of, login_hash};
 pub use crate::environment::url::at_authority;
+pub use crate::grant::check_user;
 pub use crate::grant::server_clock::{later, shifted};
 pub use crate::snapshot_fields::{Damage, Fields, read as read_stored};
 pub use crate::wire::endpoint::{read_login, read_oauth, read_renewal};

@@ -35,6 +35,7 @@ impl Token {
 
     /// The token of market data sockets, if the user has one.
     #[must_use]
+    //= R-SOCKET-7
     //= R-SOCKET-8
     pub fn market_data_token(&self) -> Option<&MarketDataToken> {
         self.0.market_data_token.as_ref()

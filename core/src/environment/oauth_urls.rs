@@ -32,6 +32,7 @@ impl Environment {
     ///
     /// # Errors
     /// The same as [`url`](Self::url).
+    //= R-ENV-7
     //= R-OAUTH-2
     pub fn token_url(&self) -> Result<SecureUrl, BuildError> {
         match &self.0.token_url {

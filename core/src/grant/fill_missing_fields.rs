@@ -1,18 +1,10 @@
-//! Keeps the tokens, hosts and other values of the previous grant that a new answer does not contain.
+//! Fills in what a new answer does not contain from the previous grant: tokens, hosts and the user.
 
-use crate::grant::{Grant, MarketDataGrant, expiry};
-use crate::wire::error::{Contradiction, Error};
+use crate::grant::{Grant, MarketDataGrant};
 
 impl Grant {
-    /// Checks that the token is valid and for the user of `held`, and takes the values from `held` that the answer does
-    /// not contain.
-    pub(super) fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
-        expiry::check(self.expires_at, &self.exchange)?;
-        let Some(held) = held else { return Ok(()) };
-        if held.user_id.zip(self.user_id).is_some_and(|(held, new)| held != new) {
-            //= R-RENEW-7
-            return Err(Error::Contradiction(Contradiction::OtherUser));
-        }
+    /// Takes the values from the previous grant that the answer does not contain.
+    pub(super) fn fill_missing_fields(&mut self, held: &Self) {
         //= R-RENEW-9
         let is_alive = |kept: &&MarketDataGrant| !self.exchange.may_have_passed(kept.expires_at);
         //= R-RENEW-8
@@ -26,6 +18,5 @@ impl Grant {
         //= R-HOST-4
         //= R-HOST-8
         self.hosts.update(&named);
-        Ok(())
     }
 }

@@ -35,7 +35,9 @@ object! {
     #[derive(PartialEq)]
     //= R-STATUS-13
     pub(crate) struct Envelope {
+        //= R-LOGIN-10
         "errorText" => error_text: Option<String> = nonempty,
+        //= R-OAUTH-6
         "error" => error: Option<String> = nonempty,
         "error_description" => error_description: Option<String> = info,
         "p-ticket" => ticket: Option<String> = text,

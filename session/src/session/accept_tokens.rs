@@ -3,9 +3,8 @@
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{
-    AccessTokenResponse, Answer, ApiHosts, CallError, Contradiction, Error, Exchange as Times, Grant,
-};
+use tradovate_auth_core::workspace_only::check_user;
+use tradovate_auth_core::{AccessTokenResponse, Answer, ApiHosts, CallError, Exchange as Times, Grant};
 
 use super::followed_hosts::Via;
 use super::persistence::Waiting;
@@ -20,17 +19,17 @@ impl Session {
     /// continues.
     ///
     /// # Errors
-    /// The errors of [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token), and a
-    /// [`Contradiction`] if the answer is for another user. The session then adopts nothing.
+    /// The errors of [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token), and
+    /// [`Contradiction::OtherUser`](tradovate_auth_core::Contradiction::OtherUser) if the answer is for another user.
+    /// The session then adopts nothing.
     //= R-LOGIN-23
     pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
         let now = self.advance(now);
         self.clock.learn(&answer.exchange);
         let response = answer.value.clone();
         let grant = answer.grant()?;
-        if self.user_id().zip(grant.user_id).is_some_and(|(known, new)| known != new) {
-            return Err(Error::Contradiction(Contradiction::OtherUser).into());
-        }
+        //= R-RENEW-7
+        check_user(self.user_id(), grant.user_id)?;
         self.learn_of_account(now, response);
         self.record.postponed.clear();
         self.resume_work();
@@ -132,6 +131,7 @@ impl Session {
         // The configured host names all hosts again.
         let mut hosts = if via == Via::Home { ApiHosts::default() } else { tokens.hosts.clone() };
         hosts.update(&grant.hosts);
+        //= R-HOST-7
         if hosts != tokens.hosts {
             tokens.name_hosts(issued_at, hosts);
         }

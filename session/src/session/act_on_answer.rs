@@ -7,7 +7,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 use tradovate_auth_core::{Error, OAuthGrant};
 
-use super::classify_answer::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_a_kick};
+use super::classify_answer::{Failed, Meaning, Outcome, is_turned_away, may_be_a_kick};
 use super::followed_hosts::Via;
 use super::in_flight::{Exchange, Redirect, Use};
 use super::refresh::presents;
@@ -439,7 +439,7 @@ impl Trouble {
 /// Whether the next try will probably fail too: the request went to the wrong place, or the caller may not send it.
 fn is_futile(error: &Error) -> bool {
     match error {
-        Error::Status { status, .. } => !is_fault(*status),
+        Error::Status { .. } => !error.is_retryable(),
         Error::WrongEnvironment { .. } | Error::Moved(_) => true,
         _ => false,
     }

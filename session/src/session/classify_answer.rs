@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
-use tradovate_auth_core::workspace_only::{read_login, read_oauth, read_renewal};
+use tradovate_auth_core::workspace_only::{check_user, read_login, read_oauth, read_renewal};
 use tradovate_auth_core::{
     AccessTokenResponse, Contradiction, Error, Exchange as Times, Failure, Grant, Moved, PenaltyTicket, Refusal,
     ServerClock,
@@ -87,7 +87,7 @@ impl Outcome {
         let status = response.status();
         let is_empty = response.body().as_ref().trim_ascii().is_empty();
         let (grant, account) = known.grant(response);
-        let outcome = match grant.and_then(|grant| known.of_known_user(grant)) {
+        let outcome = match grant.and_then(|grant| check_user(known.user_id, grant.user_id).map(|()| grant)) {
             Ok(grant) => Self::Granted(Box::new(grant)),
             Err(error) => Self::of_error(known.exchange, status, is_empty, error),
         };
@@ -160,10 +160,12 @@ impl Meaning {
             // No other login would bring the right user.
             Error::Contradiction(Contradiction::OtherUser) => Self::OtherUser,
             // The token can't be read or used, but a server session may be open.
+            //= R-SESSION-6
             Error::Undecodable(_) | Error::Contradiction(_) => Self::Unknown,
             Error::Incomplete { field, .. } if *field != "accessToken" => Self::Unknown,
+            //= R-STATUS-2
             Error::Status { status: StatusCode::BAD_REQUEST, .. } => Self::Malformed,
-            Error::Status { status, .. } if is_fault(*status) => Self::Unknown,
+            Error::Status { .. } if error.is_retryable() => Self::Unknown,
             _ => Self::Refused,
         }
     }
@@ -216,13 +218,6 @@ impl Known<'_> {
         let far = self.times.server_time.filter(|_| is_unconfirmed);
         far.filter(|date| *date < known.unwrap_or(sent)).or(known)
     }
-
-    fn of_known_user(&self, grant: Grant) -> Result<Grant, Error> {
-        match self.user_id.zip(grant.user_id) {
-            Some((known, new)) if known != new => Err(Error::Contradiction(Contradiction::OtherUser)),
-            _ => Ok(grant),
-        }
-    }
 }
 
 /// Whether a refusal concerns the app or its settings.
@@ -230,13 +225,9 @@ fn blames_app(error: &Error) -> bool {
     matches!(error, Error::Refused(Refusal { kind, .. }) if kind.blames_app())
 }
 
-/// A fault of the server or of a proxy in front of it.
-pub(super) fn is_fault(status: StatusCode) -> bool {
-    status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
-}
-
 /// A status that the server also sends after it has closed the server session. Other faults concern the whole server.
 //= R-SESSION-2
+//= R-STATUS-7
 pub(super) fn may_be_a_kick(status: StatusCode) -> bool {
     matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -61,7 +61,6 @@ impl Hosts {
 impl Session {
     /// The environment for the next request of this kind: the configured one, or the same with the hosts that the
     /// server has named.
-    //= R-ENV-9
     pub(super) fn environment_for(&self, now: Timestamp, operation: Operation) -> &Environment {
         let is_second_try = operation == Operation::LogIn && self.record.log_ins.is_second_try();
         let is_due = self.record.followed_host_is_wrong.is_set() && self.next_try_of_configured(now) <= now;

@@ -90,6 +90,7 @@ impl Session {
             (Operation::Refresh, _, Some(app), Some(grant), _) => {
                 app.exchange(grant).with_ticket(ticket).request(environment)
             }
+            //= R-ENV-9
             (Operation::Renew, .., Some(access)) => RenewAccessToken::new(access.token.clone()).request(environment),
             // The plan never asks for this.
             _ => Err(BuildError::Empty { field: "accessToken".into() }),
