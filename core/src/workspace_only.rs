@@ -8,4 +8,4 @@ pub use crate::snapshot_fields::{Damage, Fields, read as read_stored};
 pub use crate::wire::endpoint::{read_login, read_oauth, read_renewal};
 pub use crate::wire::error::{ONE_HOUR, summary};
 pub use crate::wire::excerpt::line;
-pub use crate::wire::headers::LONGEST_WAIT;
+pub use crate::wire::time_headers::LONGEST_WAIT;

@@ -8,7 +8,7 @@ use core::time::Duration;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::wire::headers::date;
+use crate::wire::time_headers::date;
 
 /// The times of a request: when it was sent and when its answer was received, by the local clock, and the `Date` of the
 /// answer.

@@ -11,10 +11,10 @@ use serde::de::MapAccess;
 
 use crate::wire::error::{Error, said};
 use crate::wire::excerpt;
-use crate::wire::headers::LONGEST_WAIT;
 use crate::wire::json::value::Scalar;
 use crate::wire::json::{self, Object, Seen, object};
 use crate::wire::secret::{CaptchaAnswer, Ticket};
+use crate::wire::time_headers::LONGEST_WAIT;
 
 /// The longest body that can be a penalty, in bytes. A longer body is a result.
 const LONGEST: usize = 64 * 1024;

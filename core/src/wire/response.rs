@@ -11,11 +11,11 @@ use http::{Response, StatusCode};
 use crate::wire::endpoint::Reply;
 use crate::wire::error::{Contradiction, Error};
 use crate::wire::excerpt::{self, CUT};
-use crate::wire::headers::date;
 use crate::wire::json::{self, Object, object};
 use crate::wire::penalty::Penalty;
 use crate::wire::refusal_texts::{self, Carried};
 use crate::wire::status;
+use crate::wire::time_headers::date;
 
 /// The fields of an answer, and how they become a result.
 pub(crate) trait Answer: Object {

@@ -7,11 +7,11 @@ use http::{HeaderMap, StatusCode};
 
 use crate::wire::error::{Error, ONE_HOUR};
 use crate::wire::excerpt;
-use crate::wire::headers::retry_after;
 use crate::wire::host_redirect::Moved;
 use crate::wire::json;
 use crate::wire::refusal_texts::{self, Carried, Refusal, RefusalKind};
 use crate::wire::response::Envelope;
+use crate::wire::time_headers::retry_after;
 
 /// The meaning of a status other than 200.
 pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carried: Carried) -> Error {

@@ -24,6 +24,7 @@ object! {
     #[derive(Debug, Clone)]
     #[non_exhaustive]
     //= R-OAUTH-4
+    //= R-OAUTH-10
     pub struct OAuthTokenResponse {
         /// The bearer token of REST calls (`access_token`).
         "access_token" => pub access_token: Option<AccessToken> = access_token,

@@ -2,6 +2,7 @@
 
 use super::RefusalKind;
 
+//= R-OAUTH-6
 pub(super) const KNOWN: [(&str, RefusalKind); 6] = [
     //= R-OAUTH-7
     ("invalid_grant", RefusalKind::InvalidGrant),
