@@ -133,14 +133,6 @@ impl<N> Network<N> {
         })
     }
 
-    /// Whether the network would choose a session now if it had this place.
-    pub(super) fn would_choose(&mut self, now: Timestamp, index: u32, place: Place) -> bool {
-        self.enter(now, index, place);
-        let chosen = self.next_waiting(now).or_else(|| self.next_pending(now));
-        self.leave(index, place);
-        chosen == Some(index)
-    }
-
     /// The operation that the tokens need more often per hour than allowed, unless that was reported already.
     pub(super) fn new_excess(&mut self) -> Option<(Operation, u64)> {
         let excess = |operation| self.paced(operation)?.excess().map(|per_hour| (operation, per_hour));
