@@ -50,7 +50,7 @@ impl TokenHealth {
         *self = Self { generation, since, refreshed_at, renew_at, ..Self::default() };
     }
 
-    /// A renewal has answered the reports, so they no longer count.
+    /// The token is lost, so the reports about it no longer count.
     pub(super) fn settle(&mut self) {
         *self = Self {
             generation: self.generation,
@@ -59,7 +59,6 @@ impl TokenHealth {
             renew_at: self.renew_at,
             failed_renewals: self.failed_renewals,
             failed_after_expiry: self.failed_after_expiry,
-            market_data_at: self.market_data_at,
             assumed_offset: self.assumed_offset,
             ..Self::default()
         };
