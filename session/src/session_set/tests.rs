@@ -162,6 +162,20 @@ fn sixteen_sessions_share_fifteen_renewals_per_hour_for_a_day() {
 }
 
 #[test]
+fn tokens_of_a_second_network_are_extended_as_rarely_as_those_of_the_first() {
+    let mut world = World::new();
+    let keys: Vec<_> =
+        (0..16).map(|seed| world.set.insert(["one", "two"][seed as usize % 2], by_password(seed))).collect();
+    world.run(start() + hours(24), |_| {});
+    for networks in 0..2 {
+        let of_it = |sent: &&Sent| keys.iter().skip(networks).step_by(2).any(|key| *key == sent.session);
+        let renewals = world.sent.iter().filter(|sent| sent.operation == Operation::Renew).filter(of_it).count();
+        let needed = 8 * 24 * 60 / 65;
+        assert!((needed..=needed * 11 / 10).contains(&renewals), "{renewals}");
+    }
+}
+
+#[test]
 fn a_set_with_one_session_renews_after_61_to_65_minutes() {
     let (mut world, _) = World::of("office", [by_password(1)]);
     world.run(start() + hours(2), |_| {});

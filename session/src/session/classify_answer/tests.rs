@@ -344,15 +344,15 @@ fn an_outcome_contains_the_redirect_target_wait_or_ticket_of_its_answer() {
     assert_eq!((ticket.expose().to_string().as_str(), ticket.wait()), ("t", Duration::from_secs(15)));
 }
 
-/// The verdict on a login whose answer has this `date`, by a clock that was set by an earlier date.
-fn login_dated(taught: &str, date: &str, expires_at: &str) -> &'static str {
+/// The verdict on a login whose answer has this `date`, by a clock that has learnt from earlier dates.
+fn login_dated(taught: &[&str], date: &str, expires_at: &str) -> &'static str {
     let times = |date: &str| {
         let mut headers = http::HeaderMap::new();
         headers.insert(header::DATE, date.parse().unwrap());
         Times::new(now(), now(), &headers)
     };
     let mut clock = ServerClock::default();
-    clock.learn(&times(taught));
+    taught.iter().for_each(|date| clock.learn(&times(date)));
     let exchange = exchange(Request::LogIn, CONFIGURED);
     let response = Response::new(format!(r#"{{"accessToken":"at","expirationTime":"{expires_at}"}}"#));
     brief(&Outcome::of(&Known { exchange: &exchange, times: times(date), clock: &clock, user_id: None }, &response).0)
@@ -362,9 +362,18 @@ fn login_dated(taught: &str, date: &str, expires_at: &str) -> &'static str {
 fn a_token_valid_by_an_unconfirmed_date_or_the_local_clock_is_kept() {
     let (right, past) = ("Tue, 24 Nov 2026 14:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT");
     let (in_an_hour, then) = ("2026-11-24T15:00:00Z", "2000-01-01T01:00:00Z");
-    assert_eq!(login_dated(past, past, then), "token", "by the far date");
-    assert_eq!(login_dated(past, past, in_an_hour), "token", "by the local clock");
-    assert_eq!(login_dated(past, "Fri, 01 Jan 2100 00:00:00 GMT", in_an_hour), "token", "a later date ends none");
-    assert_eq!(login_dated(right, past, then), "unknown", "the server's time is known");
-    assert_eq!(login_dated(right, past, in_an_hour), "token");
+    assert_eq!(login_dated(&[past], past, then), "token", "by the far date");
+    assert_eq!(login_dated(&[past], past, in_an_hour), "token", "by the local clock");
+    assert_eq!(login_dated(&[past], "Fri, 01 Jan 2100 00:00:00 GMT", in_an_hour), "token", "a later date ends none");
+    assert_eq!(login_dated(&[right], past, then), "unknown", "the server's time is known");
+    assert_eq!(login_dated(&[right], past, in_an_hour), "token");
+}
+
+#[test]
+fn a_far_date_keeps_no_token_if_another_date_contradicts_it() {
+    let (right, past) = ("Tue, 24 Nov 2026 14:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT");
+    for other in [right, "Fri, 01 Jan 2100 00:00:00 GMT"] {
+        assert_eq!(login_dated(&[other, past], past, "2000-01-01T01:00:00Z"), "unknown", "{other}");
+        assert_eq!(login_dated(&[other, past], past, "2026-11-24T15:00:00Z"), "token", "{other}");
+    }
 }

@@ -233,6 +233,19 @@ fn a_late_penalty_does_not_postpone_the_repeated_login() {
 }
 
 #[test]
+fn a_penalty_for_a_replaced_refresh_token_does_not_postpone_the_new_one() {
+    let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]);
+    world.run(minutes(65));
+    let mut other = World::app([refreshed("at-2", "rt-2")]);
+    other.now = later(start(), minutes(30));
+    other.run(minutes(31));
+    adopt(&mut world, other.snapshot());
+    world.answer_late(ok(r#"{"p-ticket":"ticket","p-time":15}"#));
+    assert_eq!(world.token().as_deref(), Some("at-2"));
+    assert!(world.session.record.postponed.get().is_none(), "{}", world.trace());
+}
+
+#[test]
 fn a_login_that_was_announced_before_a_late_token_came_does_not_count() {
     let mut world = World::user([]).storing([]);
     keep(&mut world);

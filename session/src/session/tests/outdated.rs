@@ -26,6 +26,19 @@ fn after_loading_a_record_with_a_dead_token_a_login_waits_a_second_for_other_pro
 }
 
 #[test]
+fn a_dead_token_makes_a_login_wait_for_other_processes_although_the_record_names_no_login_any_more() {
+    let mut first = member(World::user([token_to("one", 80), token_to("two", 160), token_to("three", 240)]));
+    first.run(minutes(150));
+    first.session.record.tokens.access_is_dead();
+    let mut second = member(World::user([token_to("four", 260)]));
+    second.now = later(start(), minutes(160));
+    second.record = Some(stored_record(Revision(9), Ok(first.snapshot())));
+    second.run(minutes(161));
+    let trace = second.trace();
+    assert!(trace.contains("160:01 → demo accesstokenrequest") && !trace.contains("160:00"), "{trace}");
+}
+
+#[test]
 fn the_second_for_other_processes_starts_when_the_lease_is_given_back() {
     let credentials = Credentials::new("trader", "password");
     let mut session = Session::new(Environment::demo(), credentials, 1).with_shared_store(MayLogIn::WhenNeeded);
@@ -80,6 +93,32 @@ fn repeated_reports_of_a_rejected_token_load_the_record_at_most_every_ten_second
     assert!(!loads(&mut world));
     world.now = later(world.now, Duration::from_secs(1));
     assert!(loads(&mut world));
+}
+
+#[test]
+fn a_session_is_verifying_until_the_record_is_loaded_although_no_renewal_follows_the_report() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.run(minutes(5));
+    world.session.record.verified_at = Some(world.now);
+    assert!(!world.session.is_verifying());
+    assert_eq!(world.reject(401, ""), Verdict::Forbidden);
+    assert!(world.session.is_verifying());
+    world.run(minutes(6));
+    assert!(!world.session.is_verifying());
+}
+
+#[test]
+fn reports_that_are_not_about_the_token_in_use_load_no_record() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.run(minutes(5));
+    world.reject(403, "");
+    world.reject(200, r#"{"p-ticket":"ticket","p-time":15}"#);
+    let of_an_older_token = world.session.token.generation - 1;
+    world.reject_of(of_an_older_token, 401, DEAD);
+    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Wait { .. }));
+    world.reject(401, DEAD);
+    let action = world.session.poll(world.now, &mut world.budget);
+    assert!(matches!(action, Action::Store { request: StoreRequest::Load, .. }), "this report is about the token");
 }
 
 #[test]
