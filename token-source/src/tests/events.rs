@@ -9,7 +9,7 @@ use http::StatusCode;
 use tradovate_auth_core::{BaseUrl, Environment, OAuthApp, RefreshToken};
 use tradovate_auth_session::{Event, EventKind, Login, Session, StoredSession};
 
-use crate::{Idle, Settings, Shared, SharedBudget, Storage, TokenError};
+use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task, TokenError};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -145,4 +145,24 @@ fn a_callback_that_uses_the_source_is_not_called_recursively() {
     own.lock().unwrap().take();
     let order = ["adopted", "locked out"].map(|name| [format!("{name} begins"), format!("{name} ends")]);
     assert_eq!(*seen.lock().unwrap(), order.concat());
+}
+
+#[test]
+fn a_call_that_finds_nothing_to_do_polls_again_after_a_change_by_its_own_callback() {
+    let own = Arc::new(Mutex::new(None::<Arc<Shared>>));
+    let used = Arc::clone(&own);
+    let adopt = move |event: &Event| {
+        let shared = used.lock().unwrap().clone();
+        if let (Some(shared), EventKind::Stopped(_)) = (shared, &event.kind) {
+            shared.adopt(stored());
+        }
+    };
+    let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
+    let settings = Settings { on_event: Some(Arc::new(adopt)), ..Settings::new(&environment) };
+    let session = Session::new(environment, Login::app(OAuthApp::new("8")), 7);
+    let shared = Arc::new(Shared::new(session, Storage::None, settings, || ()));
+    *own.lock().unwrap() = Some(Arc::clone(&shared));
+    let next = shared.next();
+    own.lock().unwrap().take();
+    assert!(matches!(next, Ok((_, Task::Send(_)))), "the adopted token is confirmed");
 }
