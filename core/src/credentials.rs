@@ -246,4 +246,13 @@ mod tests {
         );
         assert_ne!(DeviceId::derive(["ab", "c"]), DeviceId::derive(["a", "bc"]));
     }
+
+    #[test]
+    fn the_hash_of_a_login_depends_on_the_user_and_not_on_the_password() {
+        let hash = |user, password| login_hash(&Credentials::new(user, password));
+        let plain = hash("trader", "password");
+        assert_eq!(plain.len(), 64);
+        assert_eq!(plain, hash("trader", "another"));
+        assert_ne!(plain, hash("another", "password"));
+    }
 }

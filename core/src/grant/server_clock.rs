@@ -309,11 +309,38 @@ mod tests {
         assert_eq!(learn(&[(0, first)]), (false, 0));
         assert_eq!(learn(&[(0, first), (9, soon)]), (false, 0), "too early");
         assert_eq!(learn(&[(0, first), (9, soon), (12, second)]), (true, 72));
+        assert_eq!(learn(&[(0, first), (10, "2026-11-27T14:00:10Z")]), (true, 72), "ten seconds are enough");
         assert_eq!(learn(&[(0, first), (12, second)]), (true, 72));
         assert_eq!(learn(&[(0, first), (12, first)]), (false, 0), "it stands still");
         assert_eq!(learn(&[(0, first), (12, "2026-11-27T14:00:02Z"), (24, first)]), (false, 0), "so does this");
         assert_eq!(learn(&[(0, first), (12, second), (24, "2026-11-24T14:00:24Z")]), (true, 0), "the local time");
         assert_eq!(learn(&[(0, first), (12, second), (24, "2026-11-27T15:00:24Z")]), (true, 73), "it was set");
+    }
+
+    #[test]
+    fn a_date_that_differs_by_24_hours_is_used_without_a_confirmation() {
+        for (sent, is_used) in [("2026-11-24T14:00:00.5Z", true), ("2026-11-24T14:00:00Z", false)] {
+            let mut clock = ServerClock::default();
+            clock.learn(&exchange(sent, sent, "2026-11-25T14:00:00Z"));
+            assert_eq!(clock.is_learnt(), is_used, "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_second_date_is_requested_15_seconds_after_a_far_one_unless_two_contradict_each_other() {
+        let mut clock = ServerClock::default();
+        assert_eq!(clock.confirm_at(), None);
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-27T14:00:00Z"));
+        assert_eq!(clock.confirm_at(), Some(at("2026-11-24T14:00:15Z")));
+        clock.learn(&exchange("2026-11-24T14:00:15Z", "2026-11-24T14:00:15Z", "2026-11-29T14:00:15Z"));
+        assert_eq!(clock.confirm_at(), None);
+    }
+
+    #[test]
+    fn a_server_time_is_converted_to_the_local_time_and_back() {
+        let clock = ServerClock::with_hint(SignedDuration::from_secs(600));
+        let (local, server) = (at("2026-11-24T14:00:00Z"), at("2026-11-24T14:10:00Z"));
+        assert_eq!((clock.local_time(server), clock.server_time(local)), (local, server));
     }
 
     #[test]
