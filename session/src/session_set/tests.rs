@@ -164,8 +164,8 @@ fn sixteen_sessions_share_fifteen_renewals_per_hour_for_a_day() {
 #[test]
 fn tokens_of_a_second_network_are_extended_as_rarely_as_those_of_the_first() {
     let mut world = World::new();
-    let keys: Vec<_> =
-        (0..16).map(|seed| world.set.insert(["one", "two"][seed as usize % 2], by_password(seed))).collect();
+    let sessions = (0..8).flat_map(|pair| [("one", 2 * pair), ("two", 2 * pair + 1)]);
+    let keys: Vec<_> = sessions.map(|(network, seed)| world.set.insert(network, by_password(seed))).collect();
     world.run(start() + hours(24), |_| {});
     for networks in 0..2 {
         let of_it = |sent: &&Sent| keys.iter().skip(networks).step_by(2).any(|key| *key == sent.session);

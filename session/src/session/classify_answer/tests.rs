@@ -352,7 +352,9 @@ fn login_dated(taught: &[&str], date: &str, expires_at: &str) -> &'static str {
         Times::new(now(), now(), &headers)
     };
     let mut clock = ServerClock::default();
-    taught.iter().for_each(|date| clock.learn(&times(date)));
+    for date in taught {
+        clock.learn(&times(date));
+    }
     let exchange = exchange(Request::LogIn, CONFIGURED);
     let response = Response::new(format!(r#"{{"accessToken":"at","expirationTime":"{expires_at}"}}"#));
     brief(&Outcome::of(&Known { exchange: &exchange, times: times(date), clock: &clock, user_id: None }, &response).0)

@@ -233,11 +233,11 @@ fn a_captcha_for_a_refresh_leaves_a_renewal_postponed() {
 #[test]
 fn a_refresh_goes_before_a_renewal_for_market_data_that_is_due_at_the_same_moment() {
     // The failed renewals are 15 minutes apart, so one is due when the refresh token is 12 hours old.
-    let sent = Program::app().run(minutes(721), |sent| match is_renewal(sent) {
-        true => status(500, ""),
-        false => {
-            ok(r#"{"access_token":"at","refresh_token":"rt","expires_in":90000,"refresh_token_expires_in":180000}"#)
+    let sent = Program::app().run(minutes(721), |sent| {
+        if is_renewal(sent) {
+            return status(500, "");
         }
+        ok(r#"{"access_token":"at","refresh_token":"rt","expires_in":90000,"refresh_token_expires_in":180000}"#)
     });
     let from_minute_705: Vec<_> = minutes_of(&sent).into_iter().filter(|(minute, _)| *minute >= 705).collect();
     assert_eq!(from_minute_705, [(705, true), (720, false), (720, true)]);
