@@ -23,7 +23,7 @@ mod owner;
 mod penalty_ticket;
 mod tokens;
 
-pub(crate) use backoff::{Jitter, LAST_RESORT_PAUSE, Pause};
+pub(crate) use backoff::{Jitter, LAST_RESORT_PAUSE, Moment, Pause};
 pub(crate) use logins::{AttemptId, LogIns};
 pub(crate) use market_data_wish::MarketDataWish;
 pub(crate) use merge::{Fact, Flag, Latest, is_default};
@@ -90,7 +90,7 @@ record! {
     "logIns" log_ins: LogIns,
     /// A request that a penalty postponed. The last one counts. Once it is answered, it is spent.
     "postponed" postponed: Latest<Box<Ticket>>,
-    /// The pause after faults. A later success ends it.
+    /// The pauses after faults. A later success ends them.
     "pause" pause: Pause,
     /// When the last verifying renewal was planned.
     "verifiedAt" verified_at: Option<Timestamp>,

@@ -678,7 +678,7 @@ impl Session {
 
     /// Ends pauses, and makes a stopped session continue.
     fn resume_work(&mut self) {
-        self.record.pause.end();
+        self.record.pause.end(self.moment(self.now));
         self.go_on();
     }
 

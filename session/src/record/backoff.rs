@@ -1,17 +1,22 @@
 //! [`Pause`]: the back-off after faults, exponential, capped and jittered. The seed is the only randomness of a
 //! session.
 
-use core::cmp::Ordering;
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::merge::{Fact, correct_wait, is_default};
-use crate::time_arithmetic::{later, shifted};
+use super::tokens::newer;
+use crate::time_arithmetic::later;
 
 /// The first pause after a fault.
 const FIRST: Duration = Duration::from_secs(1);
+
+/// How many faults in a row count. After more of them, the pause is as long as it can be: see
+/// [`Policy::with_longest_pause`](crate::Policy::with_longest_pause).
+const COUNTED: usize = 10;
 
 /// The pause before a try that will probably fail too: an OAuth session can only renew and its renewals fail, or the
 /// answer says that the request itself is wrong.
@@ -46,33 +51,37 @@ impl Jitter {
     }
 }
 
-/// Faults in a row, and the pause after the last one. Of two pauses, the one of the newer token wins, then the one that
-/// was ended more often. Otherwise the higher count of faults wins, and the later end.
+/// One time by two clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) local: Timestamp,
+    pub(crate) server: Timestamp,
+}
+
+/// Faults in a row, and the pauses after them. A row ends with an answer that shows that the server works again.
 ///
-/// If one process receives an answer that ends the pause and another one has a fault at the same time, the fault counts
-/// as one before the answer, so it is dropped. The maximum of each field would keep it, but then an old record would
-/// restore a pause that has ended.
+/// The times of faults and of the end are by the server's clock, and each is later than all that the process knew. They
+/// are never translated to another clock, so two processes that know the same fault have the same time for it. So a
+/// merge keeps each fault that is later than the last end, in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Pause {
-    /// The issue time of the token that was held at the first fault, by the server's clock.
+    /// When a row last ended. Earlier faults don't count.
     #[serde(skip_serializing_if = "is_default")]
-    of: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    /// The newest faults since then, each with the end of its pause by the local clock. A pause that was skipped has no
+    /// end.
     #[serde(skip_serializing_if = "is_default")]
-    ends: u32,
-    #[serde(skip_serializing_if = "is_default")]
-    until: Option<Timestamp>,
-    #[serde(skip_serializing_if = "is_default")]
-    faults: u32,
+    row: BTreeMap<Timestamp, Option<Timestamp>>,
 }
 
 impl Pause {
     pub(crate) fn faults(&self) -> u32 {
-        self.faults
+        u32::try_from(self.row.len()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn until(&self) -> Option<Timestamp> {
-        self.until
+        self.row.values().copied().max().flatten()
     }
 
     /// Adds a fault. The base time doubles with each fault, up to `longest`. The pause is a random time between half of
@@ -80,78 +89,67 @@ impl Pause {
     //= R-STATUS-10
     pub(crate) fn after_fault(
         &mut self,
-        now: Timestamp,
+        now: Moment,
         at_least: Duration,
         longest: Duration,
         jitter: &mut Jitter,
     ) -> Timestamp {
-        let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.faults)).min(longest);
+        let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.faults())).min(longest);
         let half = doubled.checked_div(2).unwrap_or_default();
         self.for_at_least(now, half.saturating_add(jitter.up_to(half)).max(at_least))
     }
 
     /// Adds a fault with a given pause.
-    pub(crate) fn for_at_least(&mut self, now: Timestamp, pause: Duration) -> Timestamp {
-        self.faults = self.faults.saturating_add(1);
-        let until = later(now, pause);
-        self.until = self.until.max(Some(until));
+    pub(crate) fn for_at_least(&mut self, now: Moment, pause: Duration) -> Timestamp {
+        let until = later(now.local, pause);
+        self.row.insert(self.next(now), Some(until));
+        self.keep_newest();
         until
     }
 
     /// Ends the pause, but keeps the count of faults.
     pub(crate) fn skip(&mut self) {
-        if self.until.take().is_some() {
-            self.ends = self.ends.saturating_add(1);
-        }
+        self.row.values_mut().for_each(|until| *until = None);
     }
 
     /// Ends the pause and resets the count of faults.
-    pub(crate) fn end(&mut self) {
-        if self.faults > 0 {
-            *self = Self { of: self.of, ends: self.ends.saturating_add(1), ..Self::default() };
-        }
+    pub(crate) fn end(&mut self, now: Moment) {
+        *self = Self { ended_at: Some(self.next(now)), row: BTreeMap::new() };
     }
 
-    /// The pause of a process that never had a token also applies to a process whose token has expired.
-    pub(crate) fn rebase(&mut self, known: &Self) {
-        if self.of.is_none() {
-            self.of = known.of;
-            self.ends = self.ends.max(known.ends);
-        }
+    /// The server's time for what happens now. It is later than every known time.
+    fn next(&self, now: Moment) -> Timestamp {
+        newer(now.server, self.ended_at.max(self.row.keys().next_back().copied()))
     }
 
-    /// A token with this issue time is held: earlier faults don't count.
-    pub(crate) fn begin(&mut self, issued_at: Timestamp) {
-        if self.of < Some(issued_at) {
-            *self = Self { of: Some(issued_at), ..Self::default() };
+    fn keep_newest(&mut self) {
+        while self.row.len() > COUNTED {
+            self.row.pop_first();
         }
     }
 }
 
 impl Fact for Pause {
     fn merge(&mut self, other: Self) {
-        let order = |pause: &Self| (pause.of, pause.ends);
-        match order(&other).cmp(&order(self)) {
-            Ordering::Greater => *self = other,
-            Ordering::Equal => {
-                self.until = self.until.max(other.until);
-                self.faults = self.faults.max(other.faults);
-            }
-            Ordering::Less => {}
+        self.ended_at.merge(other.ended_at);
+        for (at, until) in other.row {
+            let known = self.row.entry(at).or_insert(until);
+            *known = known.zip(until).map(|(known, other)| known.max(other));
         }
+        let ended_at = self.ended_at;
+        self.row.retain(|at, _| Some(*at) >= ended_at);
+        self.keep_newest();
     }
 
     fn shift(&mut self, by: SignedDuration) {
-        self.until = self.until.map(|until| shifted(until, by));
+        self.row.values_mut().for_each(|until| until.shift(by));
     }
 
     fn correct(&mut self, now: Timestamp) {
-        if let Some(until) = &mut self.until {
-            correct_wait(until, now);
-        }
+        self.row.values_mut().flatten().for_each(|until| correct_wait(until, now));
     }
 
     fn ends(&self) -> Option<Timestamp> {
-        self.until
+        self.until()
     }
 }

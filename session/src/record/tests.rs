@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use proptest::prelude::*;
@@ -22,6 +23,11 @@ fn now() -> Timestamp {
 
 fn second(second: i64) -> Timestamp {
     "2026-11-24T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
+}
+
+/// The same time by both clocks.
+fn moment(at: i64) -> Moment {
+    Moment { local: second(at), server: second(at) }
 }
 
 /// How times are chosen.
@@ -139,11 +145,13 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
         ("request", one_of(&["hash-1", "hash-2"])),
         ("ticket", one_of(&["t-1", "t-2"])),
     ]);
-    let pause =
-        (prop::option::of(at()), count(), prop::option::of(at()), count()).prop_map(|(of, ends, until, faults)| {
-            let faults = if until.is_some() { faults } else { json!(0) };
-            json!({"of": of, "ends": ends, "until": until.filter(|_| faults != json!(0)), "faults": faults})
-        });
+    let faults = prop::collection::vec((at(), prop::option::of(at())), 0..4);
+    let pause = (prop::option::of(at()), faults).prop_map(|(ended_at, faults)| {
+        let since = |(at, _): &(Value, _)| ended_at.as_ref().is_none_or(|end| time(end) <= time(at));
+        let row = faults.into_iter().filter(since).map(|(at, until)| (at.as_str().unwrap().into(), json!(until)));
+        let row = row.collect::<Map<_, _>>();
+        json!({"endedAt": ended_at, "row": row})
+    });
     let market_data_wish = object([
         ("changes", count()),
         ("isOpen?", any::<bool>().prop_map(Value::from).boxed()),
@@ -167,6 +175,10 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
         ("configuredHostTriedAt?", at()),
         ("passwordExpiresAt?", object([("count", count()), ("value?", at())])),
     ])
+}
+
+fn time(value: &Value) -> Timestamp {
+    serde_json::from_value(value.clone()).unwrap()
 }
 
 fn read(mut snapshot: Value) -> StoredSession {
@@ -209,7 +221,7 @@ fn jitter() -> Jitter {
     Jitter::new(7)
 }
 
-const LEARN: [(&str, Learn); 24] = [
+const LEARN: [(&str, Learn); 23] = [
     ("a login is announced", Learn::LogIn(|_, _| {})),
     ("a login is sent", Learn::LogIn(|it, id| it.send(now(), id))),
     ("its outcome is unknown", Learn::LogIn(|it, id| it.outcome_unknown(now(), id, &mut jitter()))),
@@ -256,12 +268,11 @@ const LEARN: [(&str, Learn); 24] = [
     (
         "a fault",
         Learn::Record(|it| {
-            it.pause.for_at_least(now(), Duration::ZERO);
+            it.pause.for_at_least(moment(0), Duration::ZERO);
         }),
     ),
-    ("the pause ends", Learn::Record(|it| it.pause.end())),
+    ("the pause ends", Learn::Record(|it| it.pause.end(moment(0)))),
     ("the pause is skipped", Learn::Record(|it| it.pause.skip())),
-    ("a token is held", Learn::Record(|it| it.pause.begin(second(1)))),
     ("the token is verified", Learn::Record(|it| it.verified_at = Some(now()))),
     ("the followed host is wrong", Learn::Record(|it| it.followed_host_is_wrong.set())),
     ("the followed host is good", Learn::Record(|it| it.followed_host_is_wrong.clear())),
@@ -372,7 +383,7 @@ proptest! {
         record.log_ins.refused(at, None);
         record.log_ins.succeeded(at, id);
         record.log_ins.earliest(at, None, Duration::ZERO);
-        record.pause.after_fault(at, Duration::MAX, Duration::MAX, &mut jitter());
+        record.pause.after_fault(Moment { local: at, server: at }, Duration::MAX, Duration::MAX, &mut jitter());
         record.ends();
         read(json_of(&record));
     }
@@ -507,7 +518,7 @@ fn a_record_ends_with_the_last_of_its_facts() {
             json!({"postponed": {"count": 1,
             "value": {"until": at(15), "operation": "oauthtoken", "request": "hash", "ticket": "t"}}}),
         ),
-        ("a pause", json!({"pause": {"until": at(20), "faults": 1}})),
+        ("a pause", json!({"pause": {"row": {second(0).to_string(): at(20)}}})),
         ("the password's expiry", json!({"passwordExpiresAt": {"count": 1, "value": at(100)}})),
     ];
     let lines: Vec<_> = cases.into_iter().map(|(what, snapshot)| format!("{what}: {:?}", ends(snapshot))).collect();
@@ -565,7 +576,7 @@ fn the_pauses_after_faults_double_and_are_jittered_down_to_half() {
     let (longest, none) = (Duration::from_secs(60), Duration::ZERO);
     let pauses = |seed: u64| {
         let (mut pause, mut jitter) = (Pause::default(), Jitter::new(seed));
-        let all: Vec<_> = (0..8).map(|_| pause.after_fault(now(), none, longest, &mut jitter)).collect();
+        let all: Vec<_> = (0..8).map(|_| pause.after_fault(moment(0), none, longest, &mut jitter)).collect();
         assert_eq!(pause.until(), all.iter().copied().max());
         all.into_iter().map(|until| until.duration_since(now()).as_millis()).collect::<Vec<_>>()
     };
@@ -576,21 +587,20 @@ fn the_pauses_after_faults_double_and_are_jittered_down_to_half() {
     }
     assert!((1..50).any(|seed| pauses(seed)[7] > 55_000));
     let mut pause = Pause::default();
-    let long = pause.after_fault(now(), Duration::from_secs(600), longest, &mut Jitter::new(0));
+    let long = pause.after_fault(moment(0), Duration::from_secs(600), longest, &mut Jitter::new(0));
     assert_eq!(long, second(600));
-    pause.after_fault(now(), none, longest, &mut Jitter::new(0));
+    pause.after_fault(moment(0), none, longest, &mut Jitter::new(0));
     assert_eq!(pause.until(), Some(long), "a later fault does not shorten it");
 }
 
 #[test]
 fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
     let fault = |pause: &mut Pause| {
-        let until = pause.after_fault(now(), Duration::ZERO, Duration::from_secs(60), &mut Jitter::new(0));
+        let until = pause.after_fault(moment(0), Duration::ZERO, Duration::from_secs(60), &mut Jitter::new(0));
         until.duration_since(now()).as_millis()
     };
     let mut pause = Pause::default();
     pause.skip();
-    pause.end();
     assert_eq!(pause, Pause::default(), "there was none");
     assert_eq!([fault(&mut pause), fault(&mut pause)], [500, 1000]);
     let before = pause.clone();
@@ -599,41 +609,81 @@ fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
     pause.merge(before.clone());
     assert_eq!(pause.until(), None, "the one before is over");
     assert_eq!(fault(&mut pause), 2000);
-    pause.end();
+    pause.end(moment(0));
     assert_eq!(pause.until(), None);
-    pause.merge(before.clone());
+    pause.merge(before);
     assert_eq!(fault(&mut pause), 500);
-    pause.begin(second(1));
-    assert_eq!(pause.until(), None, "another token has come");
-    fault(&mut pause);
-    pause.begin(second(1));
-    assert!(pause.until().is_some(), "it is the same token");
-    pause.merge(before.clone());
-    assert_eq!(json!(pause)["of"], json!(second(1)));
-    let mut other = before;
-    other.rebase(&pause);
-    assert_eq!(
-        (&json!(other)["of"], &json!(other)["ends"]),
-        (&json!(second(1)), &json!(json!(pause)["ends"].as_u64())),
-        "it counts as one of this token"
-    );
-    let rebased = other.clone();
-    other.rebase(&serde_json::from_value(json!({"of": second(2)})).unwrap());
-    assert_eq!(other, rebased, "it has a token of its own");
 }
 
 #[test]
-fn an_older_pause_does_not_restart_an_ended_pause() {
-    let mut pause = Pause::default();
-    pause.begin(second(1));
-    let mut older = Pause::default();
-    older.begin(second(0));
-    for pause in [&mut older, &mut pause] {
-        pause.for_at_least(now(), Duration::from_secs(5));
+fn a_pause_that_one_process_ended_alone_does_not_end_the_later_pauses_of_another() {
+    let fault = |pause: &mut Pause, at| pause.for_at_least(moment(at), Duration::from_secs(60));
+    let mut shared = Pause::default();
+    (0..3).for_each(|at| _ = fault(&mut shared, at));
+    let mut alone = shared.clone();
+    alone.end(moment(5));
+    fault(&mut shared, 4);
+    let until = fault(&mut shared, 6);
+    for (mut one, other) in [(alone.clone(), shared.clone()), (shared, alone)] {
+        one.merge(other);
+        assert_eq!((one.faults(), one.until()), (1, Some(until)), "only the fault after the end counts");
     }
-    pause.end();
-    pause.merge(older);
-    assert_eq!(pause.until(), None);
+}
+
+#[test]
+fn faults_of_two_processes_in_one_outage_are_added() {
+    let faults = |seconds: [i64; 3]| {
+        let mut pause = Pause::default();
+        seconds.into_iter().for_each(|at| _ = pause.for_at_least(moment(at), Duration::ZERO));
+        pause
+    };
+    let mut pause = faults([0, 2, 4]);
+    pause.merge(faults([1, 3, 5]));
+    assert_eq!((pause.faults(), pause.until()), (6, Some(second(5))));
+}
+
+#[test]
+fn an_end_is_later_than_the_faults_before_it_even_if_the_clock_goes_back() {
+    let mut pause = Pause::default();
+    pause.for_at_least(moment(9), Duration::from_secs(60));
+    let before = pause.clone();
+    pause.end(moment(0));
+    pause.merge(before);
+    assert_eq!(pause.faults(), 0);
+    pause.for_at_least(moment(0), Duration::from_secs(60));
+    pause.merge(pause.clone());
+    assert_eq!((pause.faults(), pause.until()), (1, Some(second(60))), "a fault is later than the end before it");
+}
+
+#[test]
+fn a_snapshot_that_says_that_pauses_ended_in_the_far_future_does_not_prevent_later_pauses() {
+    let mut pause: Pause = serde_json::from_value(json!({"endedAt": Timestamp::MAX})).unwrap();
+    let until = pause.for_at_least(moment(0), Duration::from_secs(60));
+    pause.merge(pause.clone());
+    assert_eq!(pause.until(), Some(until));
+}
+
+#[test]
+fn a_pause_in_an_earlier_format_is_not_read() {
+    let earlier = json!({"of": second(0), "ends": 1, "until": second(60), "faults": 3});
+    assert_eq!(serde_json::from_value::<Pause>(earlier).unwrap(), Pause::default());
+}
+
+#[test]
+fn ten_faults_in_a_row_count() {
+    let mut pause = Pause::default();
+    let longest = Duration::from_secs(600);
+    let pauses: Vec<_> = (0..12)
+        .map(|at| pause.after_fault(moment(at), Duration::ZERO, longest, &mut Jitter::new(0)))
+        .map(|until| until.duration_since(now()).as_secs())
+        .collect();
+    assert_eq!(pauses[8..], [8 + 128, 9 + 256, 10 + 300, 11 + 300]);
+    let oldest = |pause: &Pause| json!(pause)["row"].as_object().unwrap().keys().next().cloned();
+    assert_eq!((pause.faults(), oldest(&pause)), (10, Some(second(2).to_string())));
+    let mut merged = pause.clone();
+    merged.for_at_least(moment(99), Duration::ZERO);
+    merged.merge(pause);
+    assert_eq!((merged.faults(), oldest(&merged)), (10, Some(second(3).to_string())));
 }
 
 #[test]

@@ -181,9 +181,6 @@ impl Session {
         let spread = self.jitter.up_to(before.checked_div(10).unwrap_or_default());
         //= R-RENEW-6
         self.token.hold_new(since, earlier(expires_at, before.saturating_add(spread)));
-        if let Some(access) = &self.record.tokens.access {
-            self.record.pause.begin(access.issued_at);
-        }
         self.has_another_try = false;
         // The redirected request contains an older token.
         self.exchanges.redirect = None;

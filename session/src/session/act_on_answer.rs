@@ -80,7 +80,7 @@ impl Session {
                     self.put_off_market_data(now, at_least);
                     later(now, at_least)
                 } else {
-                    self.record.pause.after_fault(now, at_least, longest, &mut self.jitter)
+                    self.record.pause.after_fault(self.moment(now), at_least, longest, &mut self.jitter)
                 };
                 // The ticket goes back to the host that issued it.
                 let is_elsewhere = exchange.is_redirected || exchange.via == Via::Home;
@@ -278,7 +278,7 @@ impl Session {
         if meaning != Meaning::Dead {
             self.try_again(now, exchange, trouble);
         } else if exchange.generation == self.token.generation {
-            self.record.pause.end();
+            self.record.pause.end(self.moment(now));
             self.token_is_lost(now);
         }
     }
@@ -340,7 +340,7 @@ impl Session {
             }
         }
         let longest = self.policy.longest_pause();
-        let retry_at = self.record.pause.after_fault(now, at_least, longest, &mut self.jitter);
+        let retry_at = self.record.pause.after_fault(self.moment(now), at_least, longest, &mut self.jitter);
         let retry_at = match operation {
             Operation::LogIn => {
                 // The store has the announcement of this login.

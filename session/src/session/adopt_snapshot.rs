@@ -154,10 +154,6 @@ impl Session {
             other =
                 Record { tokens: Tokens::default(), pause: Pause::default(), postponed: Latest::default(), ..other };
         }
-        if self.renewable(now).is_none() {
-            // No token is held to which the pauses of the other process would not apply.
-            other.pause.rebase(&self.record.pause);
-        }
         let is_log_in = other.postponed.get().is_some_and(|ticket| ticket.operation == Operation::LogIn);
         if self.has_another_try && is_log_in {
             // The postponed login may have had another password, and a ticket is valid for the identical request only.

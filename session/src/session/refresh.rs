@@ -105,7 +105,7 @@ impl Session {
             return self.stop_stored(now, StopReason::Refused(error));
         }
         if !is_second {
-            let retry_at = self.record.pause.for_at_least(now, SECOND_TRY);
+            let retry_at = self.record.pause.for_at_least(self.moment(now), SECOND_TRY);
             self.persistence.share();
             let trouble = Trouble::Server(error);
             return self.report_failure(now, Operation::Refresh, trouble, retry_at);
@@ -113,7 +113,7 @@ impl Session {
         let until = later(now, BAN);
         self.record.refused_refresh_tokens.retain(|_, until| *until > now);
         self.record.refused_refresh_tokens.insert(fingerprint, until);
-        self.record.pause.end();
+        self.record.pause.end(self.moment(now));
         self.persistence.dirty = true;
         if is_malformed {
             let trouble = Trouble::Server(error);
@@ -126,7 +126,7 @@ impl Session {
     /// The server refuses the app's settings. Another try does not help. The refresh token may be good.
     pub(super) fn app_refused(&mut self, now: Timestamp, error: Error) {
         self.ticket_is_spent();
-        self.record.pause.end();
+        self.record.pause.end(self.moment(now));
         self.app_refused = Some(Box::new(error.clone()));
         if self.renewable(now).is_some() {
             let usable_until = self.token_usable_until(now);

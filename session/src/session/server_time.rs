@@ -7,12 +7,18 @@ use tradovate_auth_core::{AccessTokenRequest, Exchange as Times, OAuthToken};
 use super::Session;
 use super::in_flight::Exchange;
 use crate::network_budget::Operation;
+use crate::record::Moment;
 use crate::time_arithmetic::shifted;
 
 /// Two measurements of the server's clock differ by less than this.
 const NOISE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Session {
+    /// A time by the local clock and by the server's.
+    pub(super) fn moment(&self, now: Timestamp) -> Moment {
+        Moment { local: now, server: self.clock.server_time(now) }
+    }
+
     /// The times of an exchange. The clock learns from them if the server itself answered, and not a proxy in front of
     /// it.
     pub(super) fn learn_time<B: AsRef<[u8]>>(

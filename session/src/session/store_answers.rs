@@ -232,7 +232,7 @@ impl Session {
     /// A snapshot could not be saved. It is saved again after a pause.
     fn not_stored(&mut self, now: Timestamp, error: StoreError) {
         let longest = self.policy.longest_pause();
-        let retry_at = self.persistence.pause.after_fault(now, Duration::ZERO, longest, &mut self.jitter);
+        let retry_at = self.persistence.pause.after_fault(self.moment(now), Duration::ZERO, longest, &mut self.jitter);
         self.store_has_failed(now, error, retry_at);
         let taken = self.persistence.saving.and_then(|saving| saving.taken);
         if let Some(sharing) = self.persistence.shared_mut() {

@@ -78,9 +78,10 @@ const FULL: &str = r#"{
     }
   },
   "pause": {
-    "of": "2026-11-24T12:40:00Z",
-    "until": "2026-11-24T14:01:00Z",
-    "faults": 2
+    "endedAt": "2026-11-24T12:40:00Z",
+    "row": {
+      "2026-11-24T14:00:00Z": "2026-11-24T14:01:00Z"
+    }
   },
   "verifiedAt": "2026-11-24T13:50:00Z",
   "followedHostIsWrong": 1,
@@ -217,7 +218,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
     "at": "2026-11-24T13:40:00Z"
     "pauseUntil": "2026-11-24T14:50:00Z"
     "until": "2026-11-24T13:50:15Z"
-    "until": "2026-11-24T13:51:00Z"
+    "2026-11-24T14:00:00Z": "2026-11-24T13:51:00Z"
     "verifiedAt": "2026-11-24T13:40:00Z"
     "configuredHostTriedAt": "2026-11-24T13:40:00Z"
     "learntAt": "2026-11-24T13:50:00Z"

@@ -84,7 +84,7 @@ fn a_snapshot_with_absurd_times_stops_requests_for_one_day_at_most() {
     driver.adopt(stored(
         r#"{"version":1,"owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"},
             "postponed":{"count":1,"value":{"operation":"accesstokenrequest","request":"hash","ticket":"t","until":"9000-01-01T00:00:00Z"}},
-            "writtenAt":"2026-11-24T14:00:00Z","pause":{"faults":3,"until":"9000-01-01T00:00:00Z"}}"#,
+            "writtenAt":"2026-11-24T14:00:00Z","pause":{"row":{"2026-11-24T13:59:00Z":"9000-01-01T00:00:00Z"}}}"#,
     ));
     assert_eq!(silent_hours(driver), Some(24));
 }

@@ -124,8 +124,8 @@ struct Subject {
     paused_until: Option<Timestamp>,
     /// Whether the session has sent a login and has not saved since.
     has_unsaved_login: bool,
-    /// The time at which its shared store last lost a record, or was saved again after failures: both can lose pauses.
-    pauses_lost_at: Option<Timestamp>,
+    /// The time at which its shared store last lost a record.
+    store_lost_at: Option<Timestamp>,
     /// Whether the session had a good token in the last minute.
     is_good: bool,
     /// A token that the server has ended, once that was observed.
@@ -200,7 +200,7 @@ impl Oracle {
             is_misled: false,
             paused_until: None,
             has_unsaved_login: false,
-            pauses_lost_at: None,
+            store_lost_at: None,
             is_good: false,
             ended: None,
             is_up: false,
@@ -304,16 +304,8 @@ impl Oracle {
             What::Stored(number) => {
                 let kept = self.snapshots.get(number)?.kept;
                 subject.storage.holds(&kept);
-                let was_failing = subject.is_store_failing;
                 subject.is_store_failing = subject.is_store_overdue(record.local);
                 subject.offered.take_if(|(offered, _)| offered == number);
-                // While the store failed, the program may have ended a pause. Its end also ends the pauses that others
-                // have begun since.
-                if was_failing {
-                    self.mates(program)
-                        .chain([program])
-                        .for_each(|mate| self.subjects[mate].pauses_lost_at = Some(now));
-                }
             }
             What::NotStored(number) => {
                 (subject.is_store_failing, subject.offered) = (true, None);

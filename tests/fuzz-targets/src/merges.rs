@@ -78,9 +78,9 @@ fn facts(snapshot: &str, is_forgotten: bool) -> Map<String, Value> {
     facts
 }
 
-/// Facts that depend on what the session did with the first snapshot: hosts are adopted only with a token, and the pause
-/// of an earlier token doesn't count. Of two logins within five seconds, one counts.
-const NOT_JOINED: &[&str] = &["hosts", "hostsAt", "pause", "sent"];
+/// Facts that depend on what the session did with the first snapshot: hosts are adopted only with a token. Of two logins
+/// within five seconds, one counts.
+const NOT_JOINED: &[&str] = &["hosts", "hostsAt", "sent"];
 
 /// Facts that a session drops if it has tokens when it learns that another process has forgotten the session.
 const NOT_KEPT: &[&str] = &["userId", "followedHostIsWrong"];

@@ -277,7 +277,8 @@ fn a_renewal_that_a_pause_delays_beyond_its_due_time_is_not_routine() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     assert!(world.session.outlook(world.now, &world.budget).unwrap().is_routine);
-    world.session.record.pause.for_at_least(world.now, minutes(70));
+    let now = world.session.moment(world.now);
+    world.session.record.pause.for_at_least(now, minutes(70));
     assert!(!world.session.outlook(world.now, &world.budget).unwrap().is_routine);
 }
 

@@ -180,7 +180,7 @@ fn a_failed_renewal_for_market_data_delays_no_other_request_and_is_retried_after
     let faulty = |sent: &Sent| if is_renewal(sent) { status(500, "") } else { server(sent) };
     let mut program = Program::app();
     assert_eq!(minutes_of(&program.run(minutes(44), faulty)), [(0, false), (0, true), (15, true), (30, true)]);
-    assert!(program.snapshot()["pause"].get("until").is_none(), "{}", program.snapshot());
+    assert!(program.snapshot()["pause"].get("row").is_none(), "{}", program.snapshot());
     // The three failed renewals say nothing about the token.
     let generation = program.held().unwrap().generation;
     program.session.rejected(

@@ -254,7 +254,7 @@ impl Oracle {
         };
         let looked_at = members.iter().filter_map(looks).min();
         for number in members {
-            self.subjects[number].pauses_lost_at = Some(now);
+            self.subjects[number].store_lost_at = Some(now);
             if let Some(at) = looked_at {
                 self.subjects[number].allowances.open_until(Cause::RecordLost, at);
             }

@@ -102,8 +102,8 @@ impl Request<'_> {
         if is_home {
             return Ok(Reason::Home);
         }
-        // A pause lasts up to a minute.
-        if subject.pauses_lost_at.is_none_or(|at| at + MINUTE <= self.now) {
+        // A store that has lost a record may have lost a pause of up to a minute with it.
+        if subject.store_lost_at.is_none_or(|at| at + MINUTE <= self.now) {
             self.pace(memory)?;
         }
         Ok(reason)

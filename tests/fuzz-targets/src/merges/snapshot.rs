@@ -1,5 +1,6 @@
 //! An arbitrary snapshot of one owner, and its JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -95,10 +96,8 @@ pub(super) struct Ticket {
 
 #[derive(Arbitrary, Debug)]
 struct Pause {
-    of: Option<At>,
-    ends: Count,
-    until: At,
-    faults: Count,
+    ended_at: Option<At>,
+    row: Vec<(At, Option<At>)>,
 }
 
 /// A lock-out or a captcha.
@@ -254,8 +253,13 @@ impl Ticket {
 
 impl Pause {
     fn json(&self) -> String {
-        let pause = Object::new().field("of", self.of).field("ends", Some(self.ends));
-        pause.field("until", Some(self.until)).field("faults", Some(self.faults)).end()
+        let faults: BTreeMap<_, _> = self.row.iter().map(|(at, until)| (at.time(), until)).collect();
+        let row = faults.iter().map(|(at, until)| match until {
+            Some(until) => format!("\"{at}\":{until}"),
+            None => format!("\"{at}\":null"),
+        });
+        let row = row.collect::<Vec<_>>().join(",");
+        Object::new().field("endedAt", self.ended_at).field("row", Some(format!("{{{row}}}"))).end()
     }
 }
 
