@@ -309,16 +309,17 @@ impl Session {
 
     fn try_again(&mut self, now: Timestamp, exchange: &Exchange, trouble: Trouble) {
         let is_renewal = exchange.operation == Operation::Renew;
-        // After two minutes of failed renewals, the server will probably need more time.
-        let is_brief = self.rejected_has_failed_at().is_none_or(|at| now < at);
+        // The server will probably need more time.
+        let is_long = self.has_failed_for_long(now);
         let at_least = match &trouble {
             Trouble::Server(Error::Status { retry_after: Some(wait), .. }) => (*wait).min(ONE_HOUR),
             // A refresh follows, unless the token is to be verified.
             _ if is_renewal && !self.token.is_in_question() && self.may_refresh(now) => self.time_to_spare(now),
             Trouble::Server(error) if is_futile(error) => LAST_RESORT_PAUSE,
             // Nobody has a token before a renewal brings a verdict.
-            _ if is_renewal && self.app_refused.is_some() && self.token.is_reported_dead && is_brief => Duration::ZERO,
+            _ if is_renewal && self.app_refused.is_some() && self.token.is_reported_dead && !is_long => Duration::ZERO,
             _ if is_renewal && self.has_only_renewals(now) => LAST_RESORT_PAUSE,
+            _ if is_renewal && is_long => self.pause_of_last_token(now),
             _ if is_renewal && !self.token.is_in_question() => self.time_to_spare(now),
             _ => Duration::ZERO,
         };

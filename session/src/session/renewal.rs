@@ -6,16 +6,18 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use super::Session;
+use super::token_health::FailedRenewals;
 use crate::network_budget::{Operation, RateBudget};
-use crate::record::Access;
-use crate::time_arithmetic::ONE_HOUR;
+use crate::record::{Access, LAST_RESORT_PAUSE};
+use crate::time_arithmetic::{ONE_HOUR, after};
 
-/// A rejected token is given up after this many failed renewals over at least this time.
+/// A token is given up after this many failed renewals over at least this time, if the session can then request another
+/// one.
 const GIVE_UP_AFTER: (u32, Duration) = (3, Duration::from_secs(120));
 
-/// The same for a token that nothing would replace, because the app or the refresh token was refused. A fault of half an
-/// hour should not end it. But if the token is dead, a person has to act soon.
-const GIVE_UP_LAST_TOKEN_AFTER: (u32, Duration) = (3, Duration::from_secs(30 * 60));
+/// If the session can't request another token, it gives the token up after this time. A fault of half an hour should not
+/// end the last token. But if the token is dead, a person has to act soon.
+const GIVE_UP_LAST_TOKEN_AFTER: Duration = Duration::from_secs(30 * 60);
 
 impl Session {
     /// Chooses between a renewal and a refresh for an OAuth session that can send both, and says when. A renewal
@@ -86,34 +88,57 @@ impl Session {
     /// has not learnt the server's time. A renewal decides. If no renewal brings a verdict, the session gives the token
     /// up: see [`given_up_at`](Self::given_up_at).
     fn may_be_alive(&self, now: Timestamp) -> bool {
-        !self.clock.is_learnt() && self.given_up_at().is_none_or(|at| now < at)
+        !self.clock.is_learnt() && self.given_up_at(now).is_none_or(|at| now < at)
     }
 
     /// The time at which the session gives up a token that has expired by the local clock, because no renewal has
-    /// brought a verdict: after three failed renewals that may have reached the server, over at least two minutes, or
-    /// after three failed renewals over at least one hour.
-    pub(super) fn given_up_at(&self) -> Option<Timestamp> {
-        let (count, time) = GIVE_UP_AFTER;
-        let after_expiry = self.token.failed_after_expiry.lasted_at(count, time);
-        after_expiry.into_iter().chain(self.token.failed_renewals.lasted_at(count, ONE_HOUR)).min()
+    /// brought a verdict: after failed renewals that may have reached the server, or after three failed renewals over at
+    /// least one hour.
+    pub(super) fn given_up_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let (count, _) = GIVE_UP_AFTER;
+        let unreached = self.token.failed_renewals.lasted_at(count, ONE_HOUR);
+        self.given_up_after(now, self.token.failed_after_expiry).into_iter().chain(unreached).min()
     }
 
     /// The time at which the session gives up a token that callers report as rejected, because its renewals keep
     /// failing.
     pub(super) fn rejected_given_up_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let was_refused = self.app_refused.is_some() || self.record.tokens.refresh.is_some();
-        let is_last = was_refused && self.has_only_renewals(now);
-        self.rejected_has_failed_for(if is_last { GIVE_UP_LAST_TOKEN_AFTER } else { GIVE_UP_AFTER })
+        self.given_up_after(now, self.token.failed_renewals).filter(|_| self.token.is_rejected())
     }
 
-    /// The time at which a token that callers report as rejected has failed three renewals over two minutes.
-    pub(super) fn rejected_has_failed_at(&self) -> Option<Timestamp> {
-        self.rejected_has_failed_for(GIVE_UP_AFTER)
+    /// The time at which failed renewals end a token about which there is a doubt: when the session can request another
+    /// one, and half an hour after the first of them at the latest.
+    fn given_up_after(&self, now: Timestamp, failed: FailedRenewals) -> Option<Timestamp> {
+        let (count, time) = GIVE_UP_AFTER;
+        let latest = failed.lasted_at(count, GIVE_UP_LAST_TOKEN_AFTER)?;
+        let replaceable_at = self.replaceable_at(now).unwrap_or(latest);
+        Some(failed.lasted_at(count, time)?.max(replaceable_at).min(latest))
     }
 
-    fn rejected_has_failed_for(&self, (count, time): (u32, Duration)) -> Option<Timestamp> {
-        let is_rejected = self.token.is_reported_dead || self.token.is_faulty;
-        self.token.failed_renewals.lasted_at(count, time).filter(|_| is_rejected)
+    /// The earliest time, not before `now`, at which a login or a refresh could replace the held token. `None` if a
+    /// person has to act first.
+    fn replaceable_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let (operation, at) = match self.login.app() {
+            Some(_) if self.app_refused.is_some() => return None,
+            Some(_) => (Operation::Refresh, self.presentable_at(now)?.max(now)),
+            None if self.record.log_ins.final_refusal().is_some() => return None,
+            None => (Operation::LogIn, self.earliest_log_in(now)),
+        };
+        Some(self.gates.end(operation).max(at))
+    }
+
+    /// Whether renewals have failed for so long that the session would request another token if it could.
+    pub(super) fn has_failed_for_long(&self, now: Timestamp) -> bool {
+        let (count, time) = GIVE_UP_AFTER;
+        let has_ended = self.record.tokens.access.as_ref().is_some_and(|access| self.has_ended(access, now));
+        let rejected = self.token.failed_renewals.lasted_at(count, time).filter(|_| self.token.is_rejected());
+        let expired = self.token.failed_after_expiry.lasted_at(count, time).filter(|_| has_ended);
+        rejected.into_iter().chain(expired).any(|at| at <= now)
+    }
+
+    /// The pause before the next renewal of a token that the session would replace if it could.
+    pub(super) fn pause_of_last_token(&self, now: Timestamp) -> Duration {
+        self.replaceable_at(now).map_or(LAST_RESORT_PAUSE, |at| after(at, now).min(LAST_RESORT_PAUSE))
     }
 
     pub(super) fn is_given_up(&self, now: Timestamp) -> bool {

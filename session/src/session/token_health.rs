@@ -124,6 +124,11 @@ impl TokenHealth {
         self.reported_dead_at
     }
 
+    /// Whether callers reported that the server rejects the token, and a renewal verifies it.
+    pub(super) fn is_rejected(&self) -> bool {
+        self.is_reported_dead || self.is_faulty
+    }
+
     /// Whether a report waits for a renewal.
     pub(super) fn is_in_question(&self) -> bool {
         self.is_verifying || self.reported_dead_at.is_some()

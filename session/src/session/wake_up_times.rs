@@ -70,7 +70,7 @@ impl Session {
         let access = self.renewable(now);
         let token = |wake_up, at: Option<Timestamp>| at.map(|at| (wake_up, self.clock.local_time(at)));
         let in_flight = self.exchanges.in_flight.as_ref().filter(|_| self.stopped.is_none());
-        let given_up = access.filter(|access| self.has_ended(access, now)).and_then(|_| self.given_up_at());
+        let given_up = access.filter(|access| self.has_ended(access, now)).and_then(|_| self.given_up_at(now));
         let all = [
             in_flight.map(|exchange| (WakeUp::AnswerOverdue, exchange.deadline)),
             token(WakeUp::TokenExpires, access.map(|access| access.expires_at)),

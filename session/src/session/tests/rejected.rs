@@ -231,12 +231,31 @@ fn a_renewal_that_fails_exactly_two_minutes_after_the_first_fault_is_repeated_af
 }
 
 #[test]
-fn a_session_without_a_refresh_token_gives_up_a_rejected_token_after_three_faults() {
+fn a_session_without_a_refresh_token_gives_up_a_rejected_token_after_half_an_hour_of_faults() {
     let granted = ok(r#"{"access_token":"one","token_type":"Bearer","expires_in":4800}"#);
     let answers = [granted].into_iter().chain((0..30).map(|_| status(500, "")));
     let mut world = World::of(code::session_from("code"), answers);
     world.run(minutes(1));
     world.reject(401, DEAD);
     world.run(minutes(30));
+    assert!(world.session.stop_reason().is_none(), "{}", world.trace());
+    world.run(minutes(32));
     assert!(matches!(world.session.stop_reason(), Some(StopReason::ConsentRequired)), "{}", world.trace());
+}
+
+#[test]
+fn a_rejected_token_is_kept_while_a_captcha_closes_the_login() {
+    let answers = || [token_to("one", 300)].into_iter().chain((0..20).map(|_| status(500, "")));
+    for (closed_for, replaced_at) in [(10, "11:00"), (60, "61:00")] {
+        let mut world = World::user(answers());
+        world.run(minutes(1));
+        world.budget.close(world.now, Operation::LogIn, minutes(closed_for));
+        world.reject(401, DEAD);
+        world.run(minutes(90));
+        let trace = world.trace();
+        let logs_in = trace.lines().filter(|line| line.contains("accesstokenrequest")).nth(1).unwrap();
+        assert!(logs_in.trim().starts_with(replaced_at), "{trace}");
+        let has_ended = trace.lines().find(|line| line.contains("no longer accepts")).unwrap();
+        assert!(has_ended.trim().starts_with(if closed_for == 10 { "11:00" } else { "31:00" }), "{trace}");
+    }
 }

@@ -288,7 +288,76 @@ fn an_expired_token_is_renewable_until_the_time_of_given_up_at() {
     world.run(minutes(1));
     let ended = later(start(), minutes(90));
     (1..=3).for_each(|id| world.session.token.failed_after_expiry.add(ended, ExchangeId(id)));
-    let given_up = world.session.given_up_at().unwrap();
+    let given_up = world.session.given_up_at(ended).unwrap();
     assert!(world.session.renewable(crate::time_arithmetic::earlier(given_up, seconds(1))).is_some());
     assert!(world.session.renewable(given_up).is_none());
+}
+
+/// Sessions at minute 200 by a clock that no answer has confirmed. Their token has expired by this clock, and they can't
+/// request another one: a captcha closes the login for an hour, the password was refused, or there is no refresh token.
+fn with_an_expired_last_token(then: impl Fn() -> Vec<Answer>) -> [World; 3] {
+    let granted = ok(r#"{"access_token":"one","token_type":"Bearer","expires_in":4800}"#);
+    let by_app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
+    let mut worlds = [
+        (World::user([token_to("one", 80)]), World::user(then())),
+        (World::user([token_to("one", 80)]), World::user(then())),
+        (World::of(code::session_from("code"), [granted]), World::of(by_app, then())),
+    ]
+    .map(|(mut first, mut next)| {
+        first.run(minutes(1));
+        next.now = later(start(), minutes(200));
+        adopt(&mut next, first.snapshot());
+        next
+    });
+    worlds[0].budget.close(worlds[0].now, Operation::LogIn, minutes(60));
+    worlds[1].session.record.log_ins.credentials_replaced();
+    worlds[1].session.record.log_ins.refused(later(start(), minutes(1)), Some("no"));
+    worlds
+}
+
+#[test]
+fn faults_end_an_expired_token_that_nothing_would_replace_only_after_half_an_hour() {
+    for mut world in with_an_expired_last_token(|| (0..50).map(|_| status(500, "")).collect()) {
+        world.run(minutes(229));
+        assert!(world.session.renewable(world.now).is_some(), "{}", world.trace());
+        world.run(minutes(231));
+        assert!(world.session.renewable(world.now).is_none(), "{}", world.trace());
+    }
+}
+
+#[test]
+fn an_expired_token_that_nothing_would_replace_is_renewed_after_the_faults() {
+    for (number, faults) in [(0, 9), (1, 9), (2, 2)] {
+        let then = || (0..faults).map(|_| status(500, "")).chain([token_to("two", 400)]).collect();
+        let mut world = with_an_expired_last_token(then).into_iter().nth(number).unwrap();
+        world.run(minutes(229));
+        assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+    }
+}
+
+#[test]
+fn an_expired_token_that_nothing_would_replace_is_renewed_every_ten_minutes_after_two_minutes_of_faults() {
+    let worlds = with_an_expired_last_token(|| (0..20).map(|_| status(500, "")).collect());
+    for mut world in worlds.into_iter().take(2) {
+        world.run(minutes(222));
+        let lines = [
+            "201:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 202:01.500",
+            "202:01.500 → demo renewaccesstoken (one): renewal failed (500); next try at 212:01.500",
+            "212:01.500 → demo renewaccesstoken (one): renewal failed (500); next try at 222:01.500",
+        ];
+        assert!(world.trace().replace("\n ", "\n").ends_with(&lines.join("\n")), "{}", world.trace());
+    }
+}
+
+#[test]
+fn a_token_is_replaced_as_soon_as_the_captcha_of_the_login_ends() {
+    for (closed_for, logs_in_at) in [(1, 202), (10, 210)] {
+        let faults = (0..20).map(|_| status(500, ""));
+        let [mut world, ..] = with_an_expired_last_token(|| faults.clone().collect());
+        world.budget = RateBudget::default();
+        world.budget.close(world.now, Operation::LogIn, minutes(closed_for));
+        world.run(minutes(240));
+        let logs_in = world.trace().lines().find(|line| line.contains("accesstokenrequest")).unwrap().to_string();
+        assert!(logs_in.trim().starts_with(&logs_in_at.to_string()), "{logs_in}: {}", world.trace());
+    }
 }
