@@ -20,13 +20,17 @@ const PER_HOUR: usize = 3;
 /// Two lost server sessions within this time count as a kick.
 const KICK: Duration = Duration::from_secs(15 * 60);
 
-/// Lost server sessions and logins of unknown outcome are dropped after this time without another one.
+/// Lost server sessions and logins of unknown outcome no longer count after this time without another one.
 const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
 
 /// The pauses after logins of unknown outcome in a row. After more of them, the pause is one hour.
 const PAUSES: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs(15 * 60), Duration::from_secs(30 * 60)];
 
-/// How many logins that opened no server session are kept, and how many others that are older than [`FORGOTTEN`].
+/// How long a login is kept. If the next logins have an unknown outcome too, and follow within [`FORGOTTEN`], the pause
+/// is the longest one by then.
+const KEPT_FOR: Duration = FORGOTTEN.saturating_mul(3);
+
+/// How many logins that opened no server session are kept.
 const REMEMBERED: usize = 4;
 
 /// If the outcome of one of the last two logins is unknown, no third one is sent within this time after the first of
@@ -124,7 +128,7 @@ impl LogIns {
         let third = counted.get(1).filter(|_| counted.iter().take(2).any(|attempt| attempt.is_unknown()));
         let third = third.map(|first| later(first.sent, TWO_AT_MOST));
         let retry_at = self.refusal().and_then(|refused| refused.retry_at);
-        [retry_at, self.kick_pause_until(), crowded, third, self.pause(own, under_way)]
+        [retry_at, self.kick_pause_until(), crowded, third, self.pause(now, own, under_way)]
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)
@@ -149,22 +153,29 @@ impl LogIns {
     }
 
     /// The end of the pause after logins of unknown outcome in a row.
-    fn pause(&self, own: Option<AttemptId>, under_way: Duration) -> Option<Timestamp> {
-        let (mut row, mut end) = (self.row(own), None);
-        row.sort_unstable_by_key(|attempt| attempt.sent);
-        for (index, attempt) in row.iter().enumerate() {
-            // The process that announced this login may have crashed.
-            end = Some(attempt.until.unwrap_or_else(|| later(attempt.sent, pause_after(index).max(under_way))));
-        }
-        end
+    fn pause(&self, now: Timestamp, own: Option<AttemptId>, under_way: Duration) -> Option<Timestamp> {
+        let row = self.row(now, own);
+        let last = row.first()?;
+        // If there is no end, the process that announced this login may have crashed.
+        let unknown_before = row.len().saturating_sub(1);
+        Some(last.until.unwrap_or_else(|| later(last.sent, pause_after(unknown_before).max(under_way))))
     }
 
-    /// Logins of unknown outcome since the last login with a known one.
-    fn row(&self, own: Option<AttemptId>) -> Vec<&Attempt> {
+    /// Logins of unknown outcome since the last login with a known one, the newest one first. Each was sent less than
+    /// [`FORGOTTEN`] before the next one, and the newest one before `now`.
+    fn row(&self, now: Timestamp, own: Option<AttemptId>) -> Vec<&Attempt> {
         let is_in_row = |attempt: &&Attempt| {
             attempt.is_unknown() && Some(attempt.sent) >= self.answered_at && Some(attempt.id) != own
         };
-        self.attempts.iter().filter(is_in_row).collect()
+        let mut row: Vec<_> = self.attempts.iter().filter(is_in_row).collect();
+        row.sort_unstable_by_key(|attempt| core::cmp::Reverse(attempt.age()));
+        let mut next = now;
+        row.retain(|attempt| {
+            let is_close = next < later(attempt.sent, FORGOTTEN);
+            next = if is_close { attempt.sent } else { next };
+            is_close
+        });
+        row
     }
 
     /// Whether these credentials have brought a token before.
@@ -225,9 +236,7 @@ impl LogIns {
     /// It is unknown whether a login opened a server session.
     //= R-SESSION-6
     pub(crate) fn outcome_unknown(&mut self, now: Timestamp, id: AttemptId, jitter: &mut Jitter) {
-        let row = self.row(Some(id));
-        let is_recent = row.iter().any(|attempt| later(attempt.sent, FORGOTTEN) > now);
-        let pause = pause_after(if is_recent { row.len() } else { 0 });
+        let pause = pause_after(self.row(now, Some(id)).len());
         let spread = jitter.up_to(pause.checked_div(10).unwrap_or_default());
         let until = later(now, pause.saturating_add(spread).min(ONE_HOUR));
         if let Some(attempt) = self.attempt(id).filter(|attempt| attempt.status <= Status::Unknown) {
@@ -298,31 +307,18 @@ impl LogIns {
         }
     }
 
-    /// Drops logins that no longer count.
-    ///
-    /// The order in which records are merged does not matter for the logins that are kept, with two exceptions. A login
-    /// can be dropped because of newer ones of its kind, and one of these can change its kind later: a late answer or
-    /// another record shows its outcome. And all logins can be dropped because the last one is two hours ago, before
-    /// another record names a later one. In both cases a record would have to keep more logins. The effect is small: a
-    /// dropped login that opened no server session counts as one of unknown outcome if an old record names it again,
-    /// and a dropped one of unknown outcome that is more than two hours old can make the next pause shorter.
+    /// Drops logins that no longer count. Only their age decides, so the order in which records are merged does not
+    /// matter. There is one exception: a program that can't reach the server sends many logins that open no server
+    /// session, and only the newest of these are kept. If an old record names a dropped one again, it counts as one of
+    /// unknown outcome until it is too old.
     pub(crate) fn drop_outdated(&mut self, now: Timestamp) {
-        if self.attempts.iter().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
-            self.attempts.clear();
-        }
-        let newest = |attempts: &[Attempt], opened_none: bool| {
-            let mut sent: Vec<_> = attempts
-                .iter()
-                .filter(|attempt| (attempt.status == Status::OpenedNone) == opened_none)
-                .map(Attempt::age)
-                .collect();
-            sent.sort_unstable_by(|one, other| other.cmp(one));
-            sent.get(REMEMBERED).copied()
-        };
-        let (opened_none, others) = (newest(&self.attempts, true), newest(&self.attempts, false));
-        self.attempts.retain(|attempt| match attempt.status {
-            Status::OpenedNone => Some(attempt.age()) > opened_none,
-            _ => Some(attempt.age()) > others || later(attempt.sent, FORGOTTEN) > now,
+        let opened_none = self.attempts.iter().filter(|attempt| attempt.status == Status::OpenedNone);
+        let mut ages: Vec<_> = opened_none.map(Attempt::age).collect();
+        ages.sort_unstable_by(|one, other| other.cmp(one));
+        let newest_dropped = ages.get(REMEMBERED).copied();
+        self.attempts.retain(|attempt| {
+            let is_kept = attempt.status != Status::OpenedNone || Some(attempt.age()) > newest_dropped;
+            is_kept && later(attempt.sent, KEPT_FOR) > now
         });
     }
 

@@ -110,7 +110,7 @@ fn the_pauses_after_logins_of_unknown_outcome_grow_to_an_hour() {
     let (mut log_ins, mut now, mut pauses) = (LogIns::default(), at(0), Vec::new());
     for _ in 0..6 {
         log_ins.sent_in_vain(now, 0);
-        let end = log_ins.pause(None, Duration::ZERO).unwrap();
+        let end = log_ins.pause(now, None, Duration::ZERO).unwrap();
         assert!(log_ins.next(now) >= end);
         pauses.push(end.duration_since(now).as_secs());
         now = end;
@@ -151,7 +151,7 @@ fn a_known_outcome_resets_the_count_of_logins_of_unknown_outcome() {
     log_ins.try_again();
     log_ins.sent_in_vain(at(30), 0);
     assert_eq!(log_ins.next(at(30)), at(60), "it is the third within the hour");
-    assert_eq!(log_ins.row(None).len(), 1, "but the first in a row");
+    assert_eq!(log_ins.row(at(30), None).len(), 1, "but the first in a row");
 }
 
 #[test]
@@ -175,14 +175,17 @@ fn the_count_of_unknown_outcomes_restarts_after_two_hours() {
     assert_eq!(log_ins.next(at(139)), at(199), "the fourth in a row");
     let mut log_ins = LogIns::default();
     log_ins.sent_in_vain(at(0), 0);
-    assert_eq!(log_ins.attempts.len(), 1);
     log_ins.sent_in_vain(at(120), 0);
-    assert_eq!(log_ins.attempts.len(), 1, "the one before is forgotten");
+    assert_eq!(log_ins.row(at(120), None).len(), 1, "the one before is forgotten");
     let mut log_ins = LogIns::default();
     log_ins.sent_in_vain(at(0), 0);
     let id = log_ins.sent(at(119));
     log_ins.outcome_unknown(at(120), id, &mut Jitter::new(0));
-    assert_eq!(log_ins.pause(None, Duration::ZERO), Some(second(120 * 60 + 15)), "the one before is two hours old");
+    assert_eq!(
+        log_ins.pause(at(120), None, Duration::ZERO),
+        Some(second(120 * 60 + 15)),
+        "the one before is two hours old"
+    );
     let mut log_ins = LogIns::default();
     log_ins.sent_in_vain(at(0), 0);
     log_ins.sent_in_vain(at(120), 0);
@@ -215,7 +218,7 @@ fn a_login_announced_by_a_crashed_process_has_an_unknown_outcome() {
 }
 
 #[test]
-fn a_record_keeps_logins_for_two_hours_but_only_four_without_a_session() {
+fn a_record_keeps_logins_for_six_hours_but_only_four_without_a_session() {
     let mut log_ins = LogIns::default();
     for minute in 0..12 {
         let id = log_ins.sent(at(minute));
@@ -231,20 +234,22 @@ fn a_record_keeps_logins_for_two_hours_but_only_four_without_a_session() {
         minutes
     };
     assert_eq!(minutes(&log_ins), [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    log_ins.drop_outdated(at(130));
-    assert_eq!(minutes(&log_ins), [4, 5, 6, 7, 8, 9, 10, 11], "and four that are older");
-    log_ins.drop_outdated(at(131));
-    assert!(log_ins.attempts.is_empty(), "the last one is two hours ago");
+    log_ins.drop_outdated(at(365));
+    assert_eq!(minutes(&log_ins), [6, 7, 8, 9, 10, 11], "the one of minute 5 is six hours ago");
 }
 
 #[test]
-fn a_login_exactly_two_hours_ago_is_forgotten() {
+fn logins_of_unknown_outcome_that_follow_within_two_hours_have_pauses_of_an_hour() {
     let mut log_ins = LogIns::default();
-    for minute in 0..10 {
-        log_ins.sent(at(minute));
-    }
-    log_ins.drop_outdated(at(121));
-    assert_eq!(log_ins.attempts.len(), 8, "the one of minute 1 is two hours ago");
+    let pauses = [0, 119, 238, 357, 476, 595].map(|minute| {
+        log_ins.sent_in_vain(at(minute), 0);
+        log_ins.next(at(minute)).duration_since(at(minute)).as_secs()
+    });
+    assert_eq!(pauses, [15, 15 * 60, 30 * 60, 3600, 3600, 3600]);
+    log_ins.sent_in_vain(at(715), 0);
+    assert_eq!(log_ins.next(at(715)), second(715 * 60 + 15), "after two hours without one, the row starts again");
+    log_ins.sent_in_vain(at(716), 0);
+    assert_eq!(log_ins.next(at(716)), at(731), "the earlier ones still do not count");
 }
 
 #[test]
@@ -357,6 +362,35 @@ fn times_from_a_clock_that_was_ahead_count_as_now() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Each record knows how far some logins got. Four of the logins opened no session.
+    #[test]
+    fn the_order_in_which_outcomes_are_learnt_does_not_matter_for_the_logins_that_are_kept(
+        minutes in proptest::collection::vec(0..480_i64, 12),
+        known in proptest::array::uniform3(proptest::collection::vec(prop::option::of(0_u8..3), 12)),
+    ) {
+        let statuses = |index: usize| {
+            let decided = if index < 4 { Status::OpenedNone } else { Status::Opened };
+            [Status::Announced, Status::Unknown, decided]
+        };
+        let of = |known: Vec<Option<u8>>| {
+            let attempts = known.into_iter().zip(&minutes).enumerate().filter_map(|(index, (status, minute))| {
+                let (id, sent) = (AttemptId(index as u64), at(*minute));
+                Some(Attempt { id, status: statuses(index)[usize::from(status?)], sent, until: None })
+            });
+            LogIns { attempts: attempts.collect(), ..LogIns::default() }
+        };
+        let now = at(480);
+        let merged = |mut one: LogIns, other: LogIns| {
+            one.merge(other);
+            one.drop_outdated(now);
+            one
+        };
+        let [a, b, c] = known.map(of);
+        let one_way = merged(merged(a.clone(), b.clone()), c.clone());
+        prop_assert_eq!(&one_way, &merged(a.clone(), merged(b.clone(), c.clone())));
+        prop_assert_eq!(&one_way, &merged(c, merged(b, a)));
+    }
 
     #[test]
     fn the_order_of_merges_does_not_matter_for_the_logins_that_are_kept(
