@@ -619,7 +619,9 @@ fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
 fn a_pause_that_one_process_ended_alone_does_not_end_the_later_pauses_of_another() {
     let fault = |pause: &mut Pause, at| pause.for_at_least(moment(at), Duration::from_secs(60));
     let mut shared = Pause::default();
-    (0..3).for_each(|at| _ = fault(&mut shared, at));
+    for at in 0..3 {
+        fault(&mut shared, at);
+    }
     let mut alone = shared.clone();
     alone.end(moment(5));
     fault(&mut shared, 4);
@@ -634,7 +636,9 @@ fn a_pause_that_one_process_ended_alone_does_not_end_the_later_pauses_of_another
 fn faults_of_two_processes_in_one_outage_are_added() {
     let faults = |seconds: [i64; 3]| {
         let mut pause = Pause::default();
-        seconds.into_iter().for_each(|at| _ = pause.for_at_least(moment(at), Duration::ZERO));
+        for at in seconds {
+            pause.for_at_least(moment(at), Duration::ZERO);
+        }
         pause
     };
     let mut pause = faults([0, 2, 4]);

@@ -153,8 +153,6 @@ pub(super) struct Memory {
     pub failures: BTreeMap<Operation, Vec<Timestamp>>,
     /// The time of the last verdict that ended a row of failures.
     pub row_ended_at: Option<Timestamp>,
-    /// The last failure of a row that a merge may have kept or not. A retry follows from it, but no pause.
-    pub uncertain_failure: Option<Timestamp>,
     pub refreshed_at: Option<Timestamp>,
     /// The same time in true time, whatever the session's clock shows.
     pub truly_refreshed_at: Option<Timestamp>,
@@ -192,7 +190,7 @@ impl Memory {
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         (memory.market_data_failed_at, memory.is_stopped) = (None, false);
-        memory.clear_failures();
+        memory.failures.clear();
         // By a wall clock that was set ahead, more time has passed.
         memory.age(stepped.max(SignedDuration::ZERO));
         memory
@@ -225,7 +223,6 @@ impl Memory {
             &mut self.taken_at,
             &mut self.acted_at,
             &mut self.row_ended_at,
-            &mut self.uncertain_failure,
             &mut self.owed_at,
         ];
         times.into_iter().flatten().for_each(earlier);
@@ -252,7 +249,7 @@ impl Memory {
             (self.redirect, self.is_stopped) = (None, false);
             if before.is_some() {
                 // A row of failures ends with a new token.
-                self.clear_failures();
+                self.failures.clear();
             }
         }
         self.user = self.user.or(other.user);
@@ -276,18 +273,7 @@ impl Memory {
         // A code expires soon: pauses of other processes do not delay it, and its own pauses are not shared.
         let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
         let is_of_older_token = other.held.is_some_and(|held| Some(held.order) < self.held.map(|held| held.order));
-        // If different verdicts have ended the last rows of the two, the session keeps one of the new rows, so only the
-        // shorter one is certain.
-        let keeps_one = !is_another && self.row_ended_at != other.row_ended_at;
-        if may_wait && !is_of_older_token && keeps_one {
-            let last = self.failures.values().chain(other.failures.values()).filter_map(|times| times.last()).max();
-            self.uncertain_failure = self.uncertain_failure.max(last.copied()).max(other.uncertain_failure);
-            self.failures.retain(|operation, times| {
-                let others = other.failures.get(operation).map_or(0, Vec::len);
-                times.drain(..times.len().saturating_sub(others));
-                !times.is_empty()
-            });
-        } else if may_wait && !is_of_older_token {
+        if may_wait && !is_of_older_token {
             for (operation, times) in &other.failures {
                 let known = self.failures.entry(*operation).or_default();
                 if known.last() < times.last() {
@@ -342,7 +328,6 @@ impl Memory {
         }
         // A verdict on a token ends a row of failures, but says nothing about the login or about a penalty.
         let since = since.max(self.row_ended_at);
-        self.uncertain_failure = self.uncertain_failure.filter(|at| Some(*at) > since);
         self.failures.retain(|_, times| {
             times.retain(|at| Some(*at) > since);
             !times.is_empty()
@@ -381,7 +366,7 @@ impl Memory {
         self.held = Some(Held { grant, order, is_lost: false });
         self.worked = true;
         self.user = grant.user.or(self.user);
-        self.clear_failures();
+        self.failures.clear();
     }
 
     /// The session uses a good answer.
@@ -404,17 +389,12 @@ impl Memory {
         self.acted_at = Some(now);
         (self.is_app_refused, self.is_stopped) = (false, false);
         self.owes(None, now);
-        self.clear_failures();
-    }
-
-    fn clear_failures(&mut self) {
         self.failures.clear();
-        self.uncertain_failure = None;
     }
 
     /// A verdict ends a row of failures.
     pub(super) fn end_failures(&mut self, now: Timestamp) {
-        self.clear_failures();
+        self.failures.clear();
         self.row_ended_at = Some(now);
     }
 
@@ -488,7 +468,7 @@ impl Memory {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        !self.failures.is_empty() || self.uncertain_failure.is_some() || self.kept_out.is_some()
+        !self.failures.is_empty() || self.kept_out.is_some()
     }
 
     /// Whether a token expires soon, as far as the session can know. It may count the life of an OAuth token from the
@@ -601,16 +581,16 @@ mod tests {
     }
 
     #[test]
-    fn of_two_rows_after_different_verdicts_only_the_shorter_one_is_certain() {
+    fn a_merge_keeps_each_failure_that_is_later_than_the_last_verdict() {
         let row = |ended_at: i64, failures: &[i64]| {
             let failures = BTreeMap::from([(Operation::LogIn, failures.iter().map(|second| at(*second)).collect())]);
             Memory { row_ended_at: Some(at(ended_at)), failures, ..Memory::default() }
         };
         let mut memory = row(0, &[5, 6, 7]);
         memory.merge(&row(0, &[4, 5, 6, 8]), false);
-        assert_eq!(memory.failures[&Operation::LogIn].len(), 4, "after the same verdict, both count the same row");
-        memory.merge(&row(1, &[9, 10]), false);
+        assert_eq!(memory.failures[&Operation::LogIn].len(), 4, "both count the same row");
+        memory.merge(&row(5, &[]), false);
         assert_eq!(memory.failures[&Operation::LogIn], [at(6), at(8)]);
-        assert_eq!(memory.row_ended_at, Some(at(1)));
+        assert_eq!(memory.row_ended_at, Some(at(5)));
     }
 }
