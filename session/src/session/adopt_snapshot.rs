@@ -59,6 +59,8 @@ impl Session {
         if matches!(self.stopped.as_deref(), Some(StopReason::Forgotten)) {
             return self.forget_also(now, stored.map(|(stored, _)| *stored.0));
         }
+        // The store no longer holds the announcement of this process: another record has replaced it, or it is lost.
+        self.withdraw_announcement();
         let known = stored.as_ref().map(|(stored, _)| stored.0.record.tokens.clone()).unwrap_or_default();
         if let Some((stored, age)) = stored {
             self.synchronize_with(now, stored, age, budget);
@@ -88,8 +90,6 @@ impl Session {
         age: Option<Duration>,
         budget: &mut RateBudget,
     ) {
-        // Another process has replaced the announcement of this one.
-        self.withdraw_announcement();
         let is_own_late = self.persistence.is_own_late(stored.0.written_at);
         let stored = match age {
             Some(age) => stored.seen_at(now, age),

@@ -238,8 +238,10 @@ impl Sharing {
         if let (Some(give_back), true) = (give_back, is_in_trouble) {
             return give_back;
         }
-        // The record may contain what the session wants, and a load needs no lease.
-        if give_back.is_none() && pause.is_none() && self.load_due(load_every).is_some_and(|at| at <= now) {
+        // The record may contain what the session wants, and a load needs no lease. The lease does not rule out a newer
+        // record: the store may have lost the lease and given it to another process.
+        let loads = give_back.is_none() || matches!(wanted, Wanted::Send(_));
+        if loads && pause.is_none() && self.load_due(load_every).is_some_and(|at| at <= now) {
             return Permitted::Ask(Ask::Load);
         }
         // Other processes may be saving what the store has lost.

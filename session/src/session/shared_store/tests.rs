@@ -116,6 +116,16 @@ fn nothing_is_sent_without_the_lease_and_the_lease_is_released() {
 }
 
 #[test]
+fn a_process_with_the_lease_loads_a_reported_change_before_it_sends() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    sharing.leads(0, Some(record(1)));
+    sharing.changed();
+    assert_eq!((sharing.next(0, Wanted::Save), sharing.next(0, RENEW)), ("go on".into(), "load".into()));
+    sharing.loads(1, Some(record(1)));
+    assert_eq!(sharing.next(1, RENEW), "go on");
+}
+
+#[test]
 fn a_lease_that_ends_within_the_deadline_allows_saves_but_no_requests() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));

@@ -237,6 +237,29 @@ fn a_login_is_announced_again_if_a_lock_out_has_delayed_it() {
 }
 
 #[test]
+fn a_login_is_not_sent_if_another_process_has_saved_a_token_since_the_announcement() {
+    // The store has lost the lease of the first process and given it to the second one.
+    let mut first = member(World::user([token_to("one", 80)]));
+    let mut second = member(World::user([token_to("two", 80)]));
+    first.announce();
+    second.run(seconds(1));
+    load_from(&mut first, &second);
+    first.run(minutes(1));
+    assert_eq!(first.token().as_deref(), Some("two"), "{}", first.trace());
+    assert!(!first.trace().contains('→'), "{}", first.trace());
+}
+
+#[test]
+fn a_login_is_announced_again_if_the_store_has_lost_the_announcement() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.announce();
+    world.record = None;
+    world.session.store_changed();
+    world.run(minutes(1));
+    assert!(world.trace().contains("0:01 store\n     0:01 → demo accesstokenrequest"), "{}", world.trace());
+}
+
+#[test]
 fn poll_names_the_time_of_an_overdue_answer_while_a_late_token_is_stored() {
     let mut world = World::app([Answer::Silence, Answer::Silence]).storing([]);
     world.run(seconds(50));
