@@ -3,7 +3,7 @@
 //!
 //! | Forbidden | Allowed after |
 //! |---|---|
-//! | a login while the server accepts a stored token | a rollback after the announcement of the login, within 68 seconds: the store has lost the lease and given it to another process |
+//! | a login while the server accepts a stored token | a rollback within the last 68 seconds, after which the store has lost the lease of the login. The rollback came after the announcement of the login, or another process has saved the token since the announcement. The process that logs in has yet to learn that the store has changed: once it has learnt of it, it loads the record first |
 //! | a login while the server accepts a token that was never stored | a fault between the announcement of the request and the save of the token: a crash, a pause, a lost answer or a lost confirmation of the process that requested the token, or a store that was unreachable or rolled back. No other process could know of the token. Also a clock that was set ahead while the request was in flight: the answer then seems older than the token's life |
 //! | a login while the server accepts a token that a rollback has removed | the rollback, if no awake process that watches the store holds the token, so that none can save it again. Also if the rollback is less than a second ago and the store had failed before or a clock was set ahead since: the second for saving again has already passed. Also if, in the last second, switches have delayed the process that holds the token by half a second or more, or it still waited for the confirmation of a save that never comes: too little of that second is left |
 //! | a request while another process has one in flight | a rollback within the last 68 seconds: the store has lost the lease. Also if the clock of the other process was set ahead meanwhile: by its clock, the request is overdue |
@@ -257,17 +257,19 @@ impl Oracle {
 
     fn judge_login(&self, world: &World, process: usize) -> Result<(), Violation> {
         let now = world.now;
+        let has_yet_to_learn = world.processes[process].has_yet_to_learn();
         // The process holds a lease that the store has lost since.
         let has_forgotten =
             |it: &Placed| it.fault == Fault::Rollback && it.step > self.saved[process] && now < it.at + LEASE;
-        if self.has(has_forgotten) {
+        if has_yet_to_learn && self.has(has_forgotten) {
             return Ok(());
         }
         if self.well_at.is_some() {
             return Err(Violation::new(3, "a process logs in after the recovery"));
         }
         let is_good = |text: &str| world.server.accepts(text);
-        if world.episode.shape != Shape::Alone && world.store.holds(is_good) {
+        let is_lost_lease = || self.has_saved_meanwhile(process, now) && has_yet_to_learn;
+        if world.episode.shape != Shape::Alone && world.store.holds(is_good) && !is_lost_lease() {
             return Err(Violation::new(3, "a process logs in while a good token is stored"));
         }
         for token in self.access.iter().filter(|token| is_good(&token.text)) {
@@ -288,6 +290,13 @@ impl Oracle {
             return Err(Violation::new(8, "the processes log in a fourth time within an hour"));
         }
         Ok(())
+    }
+
+    /// Whether another process has saved since the announcement of this one, because the store has lost the lease. A
+    /// store that has not lost it refuses such a save.
+    fn has_saved_meanwhile(&self, process: usize, now: Timestamp) -> bool {
+        self.saved.iter().any(|other| *other > self.saved[process])
+            && self.has(|it| it.fault == Fault::Rollback && now < it.at + LEASE)
     }
 
     /// Whether a process with a store of its own has crashed with a request in flight or with its answer, and the store

@@ -117,6 +117,11 @@ impl Process {
         }
     }
 
+    /// Whether the process has yet to learn that the store has changed.
+    pub(crate) fn has_yet_to_learn(&self) -> bool {
+        self.changes.is_some()
+    }
+
     fn is_waiting(&self) -> bool {
         self.is_paused || matches!(self.next, Next::Wake | Next::Start)
     }
