@@ -1,7 +1,7 @@
 //! [`Sharing`]: what this process knows about the record and the lease of a shared store, and what it asks next.
 //!
-//! A process sends only while it holds the lease. It releases the lease when it has nothing to send or to save. A
-//! process without the lease loads the record and uses it.
+//! A process sends only while it holds the lease. If the store has changed, it loads the record first. It releases the
+//! lease when it has nothing to send or to save. A process without the lease loads the record and uses it.
 //!
 //! ```text
 //!           a request or a save is due                  it is given

@@ -117,9 +117,10 @@ impl Process {
         }
     }
 
-    /// Whether the process has yet to learn that the store has changed.
+    /// Whether the process has yet to learn that the store has changed. One that does not watch the store never learns
+    /// of it.
     pub(crate) fn has_yet_to_learn(&self) -> bool {
-        self.changes.is_some()
+        !self.watches || self.changes.is_some()
     }
 
     fn is_waiting(&self) -> bool {
