@@ -56,7 +56,7 @@ pub struct Options {
     pub socket_timeout: Duration,
     /// What a socket does when the token with which it was authorized expires. Default: the socket stays open.
     pub expired_socket: ExpiredSocket,
-    /// The limits per hour. Default: the published ones.
+    /// The limits per hour and second. Default: the published ones.
     pub limits: Limits,
 }
 
@@ -121,7 +121,7 @@ pub enum ExpiredSocket {
     Closes,
 }
 
-/// Limits on requests. Each counts over a rolling hour.
+/// Limits on requests. Each counts over a rolling hour, [`per_second`](Self::per_second) over a rolling second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -140,6 +140,9 @@ pub struct Limits {
     pub authenticated: usize,
     /// Requests without a valid token, per network. Default: 1000. Above it, the network is locked out with 429.
     pub anonymous: usize,
+    /// Requests in a second, per user with a valid token and per network without. Default: 100. Above it, the user or
+    /// the network is locked out with 429.
+    pub per_second: usize,
 }
 
 impl Limits {
@@ -155,6 +158,7 @@ impl Limits {
             over_limit: OverLimit::Penalty,
             authenticated: usize::MAX,
             anonymous: usize::MAX,
+            per_second: usize::MAX,
         }
     }
 
@@ -178,6 +182,7 @@ impl Default for Limits {
             over_limit: OverLimit::Penalty,
             authenticated: 5000,
             anonymous: 1000,
+            per_second: 100,
         }
     }
 }

@@ -1,7 +1,10 @@
-//! Counts requests of a network or a user in rolling windows of an hour. `simulator.rs` decides what happens over a
-//! limit.
+//! Counts requests of a network or a user in rolling windows of an hour and a second. `simulator.rs` decides what happens
+//! over a limit.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -46,13 +49,13 @@ pub(crate) struct Callers {
 
 impl Callers {
     /// Counts a request. Returns whether the caller is locked out.
-    pub(crate) fn is_locked(&mut self, now: Timestamp, caller: &Caller, per_hour: usize) -> bool {
+    pub(crate) fn is_locked(&mut self, now: Timestamp, caller: &Caller, per_hour: usize, per_second: usize) -> bool {
         let locked = self.locked_until.get(caller).is_some_and(|until| now < *until);
-        if per_hour == usize::MAX {
+        if per_hour == usize::MAX && per_second == usize::MAX {
             return locked;
         }
         let window = self.windows.entry(caller.clone()).or_default();
-        if locked || roll(window, now) >= per_hour {
+        if locked || roll(window, now) >= per_hour || of_last_second(window, now) >= per_second {
             self.locked_until.insert(caller.clone(), later(now, HOUR));
             return true;
         }
@@ -68,4 +71,8 @@ impl Callers {
 fn roll(window: &mut VecDeque<Timestamp>, now: Timestamp) -> usize {
     window.retain(|counted| elapsed(now, *counted) < HOUR);
     window.len()
+}
+
+fn of_last_second(window: &VecDeque<Timestamp>, now: Timestamp) -> usize {
+    window.iter().rev().take_while(|counted| elapsed(now, **counted) < Duration::from_secs(1)).count()
 }

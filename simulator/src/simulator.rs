@@ -1,7 +1,7 @@
 //! The server: takes a request and a time, and returns a response.
 //!
 //! A request passes these steps in order: preflight, scripted answers, maintenance, lock-outs, routing, the caller's
-//! hourly limit, penalties and the endpoint's limit, and then the endpoint. For the authorization page, only scripted
+//! limits, penalties and the endpoint's limit, and then the endpoint. For the authorization page, only scripted
 //! answers and maintenance apply.
 
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
@@ -153,7 +153,7 @@ impl Simulator {
             return Reply::method_not_allowed(&endpoint.method());
         }
         let bearer = call::bearer(&parts.headers);
-        if self.is_over_hourly_limit(now, bearer, &network) {
+        if self.is_over_callers_limit(now, bearer, &network) {
             return Reply::empty(StatusCode::TOO_MANY_REQUESTS);
         }
         let key = (network.clone(), endpoint);
@@ -186,13 +186,13 @@ impl Simulator {
         self.counted(now, key, reply)
     }
 
-    fn is_over_hourly_limit(&mut self, now: Timestamp, bearer: Option<&str>, network: &Network) -> bool {
+    fn is_over_callers_limit(&mut self, now: Timestamp, bearer: Option<&str>, network: &Network) -> bool {
         let limits = self.options.limits;
         let (caller, limit) = match bearer.map(|token| self.sessions.token_status(now, token)) {
             Some(TokenStatus::Good(session)) => (Caller::User(session.user), limits.authenticated),
             _ => (Caller::Anonymous(network.clone()), limits.anonymous),
         };
-        self.callers.is_locked(now, &caller, limit)
+        self.callers.is_locked(now, &caller, limit, limits.per_second)
     }
 
     /// The answer to a request that is stopped by a penalty, a captcha or its endpoint's limit; otherwise `None`.

@@ -1,4 +1,4 @@
-//! Tests of the hourly limits.
+//! Tests of the limits per hour and second.
 
 use super::*;
 use crate::options::OverLimit;
@@ -110,7 +110,7 @@ fn a_login_over_the_limit_can_be_answered_like_a_wrong_password() {
 
 #[test]
 fn a_user_is_locked_out_after_five_thousand_requests_in_an_hour() {
-    let mut world = World::new();
+    let mut world = World::with_options(|options| options.limits.per_second = usize::MAX);
     let token = world.token();
     assert!((0..5000).all(|_| world.accounts(&token).status == 200));
     assert_eq!(world.accounts(&token).status_and_body(), (429, ""));
@@ -119,9 +119,43 @@ fn a_user_is_locked_out_after_five_thousand_requests_in_an_hour() {
 
 #[test]
 fn a_network_is_locked_out_after_a_thousand_anonymous_requests_in_an_hour() {
-    let mut world = World::new();
+    let mut world = World::with_options(|options| options.limits.per_second = usize::MAX);
     assert!((0..1000).all(|_| world.accounts("unknown").status == 401));
     assert_eq!(world.logins_after([0, 3599, 3599, 3600]), [429, 429, 429, 200]);
     world.simulator.options_mut().limits.anonymous = 1;
     assert_eq!(world.logins_after([3600, 3600, 3599]), [200, 200, 429], "the window rolls");
+}
+
+#[test]
+fn a_user_is_locked_out_after_a_hundred_requests_in_a_second() {
+    let mut world = World::with_options(|options| options.lifetime = 3 * HOUR);
+    let token = world.token();
+    assert!((0..100).all(|_| world.accounts(&token).status == 200));
+    world.now = later(world.now, Duration::from_millis(999));
+    assert_eq!(world.accounts(&token).status_and_body(), (429, ""));
+    assert_eq!(world.login().status, 200, "the network is not locked out");
+    world.wait(3599);
+    assert_eq!(world.get(RENEW, &token).status, 429, "for any endpoint, and each request restarts the hour");
+    world.wait(3600);
+    assert_eq!(world.accounts(&token).status, 200);
+}
+
+#[test]
+fn a_network_is_locked_out_after_a_hundred_anonymous_requests_in_a_second() {
+    let mut world = World::new();
+    let login = |world: &mut World| world.login().status;
+    let refresh = |world: &mut World| world.post(OAUTH, &json!({ "grant_type": "refresh_token" })).status;
+    assert!((0..50).all(|_| login(&mut world) == 200 && refresh(&mut world) == 200));
+    assert_eq!((login(&mut world), refresh(&mut world)), (429, 429), "all endpoints count together");
+    world.network = Some(Network::of("198.51.100.7".parse().unwrap()));
+    assert_eq!(login(&mut world), 200, "another network");
+}
+
+#[test]
+fn a_request_counts_in_the_limit_per_second_for_exactly_one_second() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        assert!((0..100).all(|_| world.login().status == 200));
+        world.wait(1);
+    }
 }
