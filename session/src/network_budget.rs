@@ -1,5 +1,6 @@
 //! [`RateBudget`]: how many requests one network address may still send (page *Rate Limits*). It counts the requests of
-//! the last hour by endpoint, and knows lock-outs and endpoints that a captcha has closed.
+//! the last hour by endpoint, those without a bearer token together, and all requests of the last second. It knows
+//! lock-outs and endpoints that a captcha has closed.
 //!
 //! The server counts requests by network address, not by user. So all sessions behind one address share one budget.
 
@@ -11,11 +12,13 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use second::Second;
 use stored_limits::ReadRequest;
 pub(crate) use stored_limits::StoredLimits;
 
 use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, add_without_duplicates, later, shifted, with_room};
 
+mod second;
 mod stored_limits;
 
 /// The kind of a request. The server counts the requests of each endpoint separately. So [`Refresh`](Self::Refresh) and
@@ -45,9 +48,10 @@ impl Operation {
     /// One operation for each endpoint.
     pub(crate) const ALL: [Self; 4] = [Self::LogIn, Self::Renew, Self::Refresh, Self::Identify];
 
-    /// How many requests of this kind may be sent per hour. One failed login stays free for a person behind the same
-    /// address. The vendor publishes no limit for `oauthtoken`. It is a request without a bearer token, and an address
-    /// with more than 1,000 of these per hour is locked out.
+    /// How many requests may be sent per hour that count against this limit. One failed login stays free for a person
+    /// behind the same address. The vendor publishes no limit for `oauthtoken`. It is a request without a bearer token,
+    /// and an address with more than 1,000 of these per hour is locked out. The server may also count renewals and `me`
+    /// calls with a dead token as such requests. They are at most 25.
     const fn per_hour(self) -> usize {
         match self {
             //= R-LIMIT-1
@@ -59,6 +63,17 @@ impl Operation {
             //= R-LIMIT-5
             //= R-LIMIT-6
             Self::Refresh | Self::ExchangeCode => 950,
+        }
+    }
+
+    /// The limits that count this request. A login has no bearer token, so it counts together with the refreshes.
+    const fn limits(self) -> &'static [Self] {
+        match self {
+            //= R-LIMIT-6
+            Self::LogIn => &[Self::LogIn, Self::Refresh],
+            Self::Renew => &[Self::Renew],
+            Self::Refresh | Self::ExchangeCode => &[Self::Refresh],
+            Self::Identify => &[Self::Identify],
         }
     }
 
@@ -148,9 +163,18 @@ impl Gate {
 /// The limits of one network address: the requests of the last hour, lock-outs, and endpoints that a captcha has closed
 /// (page *Rate Limits*). All sessions behind the address share one budget.
 ///
-/// Per hour, it allows 4 logins (the server allows 5 that fail; one is left to a person), 15 renewals, 10 `me` calls,
-/// and 950 refreshes and exchanges of a code. A request counts for one hour and one per cent, because the server's clock
-/// decides.
+/// Per hour, it allows 4 logins without success (the server allows 5; one is left to a person), 15 renewals, 10 `me` calls
+/// without success, and 950 requests without a bearer token (the server allows 1000): refreshes, exchanges of a code, and
+/// all logins. A request counts for one hour and one per cent, because the server's clock decides.
+///
+/// Per second, it allows 33 requests of all kinds together. The server allows 100, but requests of three seconds may
+/// arrive in one. An hour allows 975 requests. So a request waits at most 30 seconds for other requests that reach the
+/// server. This ends no token, because a renewal is due 15 minutes before the expiry.
+///
+/// The server allows a user 5000 requests an hour with a token. The 15 renewals of an address never come near this. The
+/// budget counts neither the API calls of your program nor the requests of other programs behind the same address. A
+/// snapshot contains lock-outs, closed endpoints and the logins without success, but no other requests. So a new process
+/// starts with an empty count of these.
 ///
 /// Use the same clock for all sessions that share a budget. If their clocks differ, each session waits for the whole
 /// length of a lock-out or a captcha, from when it learns of it.
@@ -175,8 +199,9 @@ impl Gate {
 pub struct RateBudget {
     locked: Option<Gate>,
     closed: [Option<Gate>; 4],
-    /// When requests were sent, by operation, sorted.
+    /// When requests were sent, by limit, sorted.
     taken: [VecDeque<Timestamp>; 4],
+    second: Second,
     /// Requests from snapshots whose times were translated. Usually empty.
     read: Vec<ReadRequest>,
     /// How many of an hour's renewals are needed by sessions that can only renew, as far as that is known.
@@ -187,7 +212,7 @@ pub struct RateBudget {
 }
 
 impl RateBudget {
-    /// A budget without hourly limits, for a server that has none, such as a simulator whose tokens live for seconds.
+    /// A budget without limits per hour and second, for a server that has none, such as a simulator whose tokens live for seconds.
     /// Lock-outs and captchas still apply. Never use it with the vendor's hosts: the server would lock out the address.
     #[must_use]
     pub fn unlimited() -> Self {
@@ -198,13 +223,27 @@ impl RateBudget {
     #[must_use]
     pub fn earliest(&self, now: Timestamp, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten();
-        gates.map(|gate| gate.end_seen_at(now)).fold(self.hourly_limit_allows_at(now, operation), Timestamp::max)
+        gates.map(|gate| gate.end_seen_at(now)).fold(self.limits_allow_at(now, operation), Timestamp::max)
     }
 
-    /// The earliest time, `now` or later, at which the hourly limit allows a request of this kind. A request that was
-    /// counted with a clock that is ahead counts as sent now.
-    pub(crate) fn hourly_limit_allows_at(&self, now: Timestamp, operation: Operation) -> Timestamp {
-        self.limit_allows_at(now, operation, operation.per_hour())
+    /// The earliest time, `now` or later, at which the limits per hour and second allow a request of this kind. A
+    /// request that was counted with a clock that is ahead counts as sent now.
+    pub(crate) fn limits_allow_at(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        let limit = self.limit_allows_at(now, operation, operation.per_hour());
+        limit.max(self.address_limits_allow_at(now, operation))
+    }
+
+    /// The same without the endpoint's own limit, which does not apply to a request with its ticket.
+    pub(crate) fn address_limits_allow_at(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        let anonymous = operation.limits().contains(&Operation::Refresh);
+        let hour =
+            if anonymous { self.limit_allows_at(now, Operation::Refresh, Operation::Refresh.per_hour()) } else { now };
+        hour.max(self.second_is_full_until(now).unwrap_or(now))
+    }
+
+    /// The time at which the next request may be sent because the last second is full.
+    pub(crate) fn second_is_full_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.second.full_until(now)
     }
 
     /// The earliest time, `now` or later, at which a session that can also refresh may renew without using the renewals
@@ -232,12 +271,13 @@ impl RateBudget {
         taken.map_or(now, |taken| counts_until(taken.min(now)).max(now))
     }
 
-    /// When a request of this kind may be sent, by the clock of the sessions that counted. `Timestamp::MIN` if at any
-    /// time.
+    /// When a request of this kind may be sent, by the clock of the sessions that counted, apart from the limit per
+    /// second. `Timestamp::MIN` if at any time.
     pub(crate) fn opens_at(&self, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
-        let place = self.newest_to_wait_for(operation, operation.per_hour()).map(counts_until);
-        gates.chain(place).max().unwrap_or(Timestamp::MIN)
+        let newest = |limit: &Operation| self.newest_to_wait_for(*limit, limit.per_hour());
+        let places = operation.limits().iter().filter_map(newest).map(counts_until);
+        gates.chain(places).max().unwrap_or(Timestamp::MIN)
     }
 
     fn newest_to_wait_for(&self, operation: Operation, per_hour: usize) -> Option<Timestamp> {
@@ -247,10 +287,13 @@ impl RateBudget {
 
     /// Counts a request that is sent now.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
-        if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
-            while taken.front().is_some_and(|oldest| counts_until(*oldest) <= now)
-                && taken.len() >= operation.per_hour()
-            {
+        if self.is_unlimited {
+            return;
+        }
+        self.second.count(now);
+        for limit in operation.limits() {
+            let Some(taken) = self.taken.get_mut(limit.index()) else { continue };
+            while taken.front().is_some_and(|oldest| counts_until(*oldest) <= now) && taken.len() >= limit.per_hour() {
                 taken.pop_front();
             }
             taken.insert(taken.partition_point(|earlier| *earlier <= now), now);
@@ -258,12 +301,27 @@ impl RateBudget {
     }
 
     /// Takes back a request that was counted at `taken_at`, because the server does not count it: a login or a `me`
-    /// call that succeeded, or a request that never arrived.
+    /// call that succeeded, or a request that never arrived. A login still counts as a request without a bearer token.
     pub fn give_back(&mut self, taken_at: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index())
             && let Some(index) = taken.iter().rposition(|taken| *taken == taken_at)
         {
             taken.remove(index);
+        }
+    }
+
+    /// Takes back a request that was counted at `taken_at`, because it never arrived, or a gateway turned it away.
+    /// It still counts in its second.
+    pub(crate) fn never_arrived(&mut self, taken_at: Timestamp, operation: Operation) {
+        for limit in operation.limits() {
+            self.give_back(taken_at, *limit);
+        }
+    }
+
+    /// Takes back a request that was counted at `taken_at`, because only the limit of its endpoint does not count it.
+    pub(crate) fn endpoint_did_not_count(&mut self, taken_at: Timestamp, operation: Operation) {
+        if operation.index() != Operation::Refresh.index() {
+            self.give_back(taken_at, operation);
         }
     }
 
@@ -403,12 +461,68 @@ mod tests {
     #[test]
     fn the_budget_permits_950_refreshes_per_hour() {
         let mut budget = RateBudget::default();
-        for _ in 0..949 {
-            budget.take(start(), Operation::Refresh);
+        let last = take_949(&mut budget, [Operation::Refresh]);
+        assert_eq!(budget.earliest(last, Operation::Refresh), last);
+        budget.take(last, Operation::Refresh);
+        assert_eq!(budget.earliest(last, Operation::Refresh), start() + COUNTED);
+        assert_eq!(budget.opens_at(Operation::Refresh), start() + COUNTED);
+        assert_eq!(budget.earliest(last, Operation::Renew), last);
+    }
+
+    /// Counts these requests in turn as fast as the limit per second allows. Returns the time of the next one.
+    fn take_949<const N: usize>(budget: &mut RateBudget, operations: [Operation; N]) -> Timestamp {
+        let mut now = start();
+        for operation in operations.into_iter().cycle().take(949) {
+            now = budget.earliest(now, operation);
+            budget.take(now, operation);
+            if operation == Operation::LogIn {
+                budget.give_back(now, operation);
+            }
         }
-        assert_eq!(budget.earliest(start(), Operation::Refresh), start());
-        budget.take(start(), Operation::Refresh);
-        assert_eq!(budget.earliest(start(), Operation::Refresh), start() + COUNTED);
+        now
+    }
+
+    //= R-LIMIT-6
+    #[test]
+    fn the_budget_permits_33_requests_per_second_for_all_operations_together() {
+        let mut budget = RateBudget::default();
+        let operations = [Operation::LogIn, Operation::Renew, Operation::Identify, Operation::Refresh];
+        for (operation, count) in operations.into_iter().zip([4, 15, 10, 4]) {
+            for _ in 0..count {
+                assert_eq!(budget.earliest(start(), operation), start(), "{operation}");
+                budget.take(start(), operation);
+            }
+        }
+        let soon = start() + SignedDuration::from_secs(1);
+        budget.never_arrived(start(), Operation::Refresh);
+        budget.give_back(start(), Operation::Renew);
+        budget.give_back(start(), Operation::LogIn);
+        for operation in [Operation::LogIn, Operation::Renew, Operation::Refresh, Operation::ExchangeCode] {
+            assert_eq!(budget.earliest(start(), operation), soon, "{operation}");
+            assert_eq!(budget.earliest(soon, operation), soon, "{operation}");
+        }
+        assert_eq!(budget.opens_at(Operation::Refresh), Timestamp::MIN, "only the hours count");
+    }
+
+    //= R-LIMIT-6
+    #[test]
+    fn successful_logins_count_together_with_refreshes_as_requests_without_a_token() {
+        let mut budget = RateBudget::default();
+        let last = take_949(&mut budget, [Operation::LogIn, Operation::Refresh]);
+        assert_eq!(budget.earliest(last, Operation::LogIn), last);
+        budget.take(last, Operation::LogIn);
+        budget.give_back(last, Operation::LogIn);
+        for operation in [Operation::LogIn, Operation::Refresh] {
+            assert_eq!(budget.earliest(last, operation), start() + COUNTED, "{operation}");
+            assert_eq!(budget.opens_at(operation), start() + COUNTED, "{operation}");
+        }
+        budget.take(last, Operation::LogIn);
+        budget.never_arrived(last, Operation::LogIn);
+        budget.endpoint_did_not_count(last, Operation::Refresh);
+        let soon = last + SignedDuration::from_secs(1);
+        assert_eq!(budget.earliest(soon, Operation::Refresh), start() + COUNTED);
+        budget.never_arrived(last, Operation::Refresh);
+        assert_eq!(budget.earliest(soon, Operation::LogIn), soon);
     }
 
     //= R-RENEW-12
@@ -500,12 +614,13 @@ mod tests {
     #[test]
     fn refreshes_and_exchanges_of_a_code_share_one_limit() {
         let mut budget = RateBudget::default();
-        for operation in [Operation::Refresh, Operation::ExchangeCode].into_iter().cycle().take(950) {
-            assert_eq!(budget.earliest(start(), operation), start());
-            budget.take(start(), operation);
-        }
+        let last = take_949(&mut budget, [Operation::Refresh, Operation::ExchangeCode]);
         for operation in [Operation::Refresh, Operation::ExchangeCode] {
-            assert_eq!(budget.earliest(start(), operation), start() + COUNTED, "{operation}");
+            assert_eq!(budget.earliest(last, operation), last, "{operation}");
+        }
+        budget.take(last, Operation::ExchangeCode);
+        for operation in [Operation::Refresh, Operation::ExchangeCode] {
+            assert_eq!(budget.earliest(last, operation), start() + COUNTED, "{operation}");
         }
     }
 

@@ -559,7 +559,7 @@ impl Session {
                 self.no_answer(now, &exchange, failure, cause, budget);
             }
             // The session has given up this request before.
-            Some((exchange, false)) if failure == Failure::NotSent => self.forgive(&exchange, budget),
+            Some((exchange, false)) if failure == Failure::NotSent => self.never_arrived(&exchange, budget),
             _ => {}
         }
     }

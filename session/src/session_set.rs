@@ -31,8 +31,9 @@ use session_keys::Slots;
 ///
 /// The server allows fifteen renewals per hour and address. This is enough for sixteen tokens of 80 minutes if their
 /// renewals are spread evenly, and the set spreads them. OAuth sessions use only renewals that other sessions do not
-/// need, at most ten per hour. Otherwise they refresh: the server allows about a thousand refreshes per hour. If an
-/// address still has too many sessions, the set extends the tokens that expire first and reports [`SetEvent::Crowded`].
+/// need, at most ten per hour. Otherwise they refresh: the server allows about a thousand refreshes and logins per hour,
+/// and the set spreads them too. If an address still has too many sessions, the set extends the tokens that expire first
+/// and reports [`SetEvent::Crowded`].
 ///
 /// ```
 /// use jiff::Timestamp;

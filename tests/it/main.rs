@@ -6,6 +6,7 @@ mod answers;
 mod drivers;
 mod examples;
 mod laws;
+mod limits;
 mod proxies;
 mod redaction;
 mod redirects;

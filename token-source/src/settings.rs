@@ -12,8 +12,9 @@ use crate::sync_primitives::{Mutex, MutexGuard};
 use tradovate_auth_core::{Environment, Purpose, is_trusted_host};
 use tradovate_auth_session::{Event, Policy, RateBudget, StoredSession};
 
-/// The budget of one network address, for all sources that use this address. Clones share one budget. [`Default`]
-/// creates the budget of another address. Its times come from the clock of the process: see [`now`](crate::now).
+/// The budget of one network address, for all sources that use this address. It counts the requests of the sources. It
+/// doesn't count your API calls: the server counts these for the user of the token (5000 an hour, 100 in a second), and
+/// your program has to stay below. Clones share one budget. [`Default`] creates the budget of another address. Its times come from the clock of the process: see [`now`](crate::now).
 #[derive(Debug, Clone, Default)]
 pub struct SharedBudget(Arc<Account>);
 

@@ -137,7 +137,7 @@ impl Session {
         let is_verdict = trouble.is_verdict();
         if meaning == Meaning::NotHandled {
             self.ticket_is_unused(exchange);
-            budget.give_back(exchange.sent, exchange.operation);
+            budget.never_arrived(exchange.sent, exchange.operation);
         }
         self.token.is_faulty &=
             status.is_some_and(|status| exchange.operation != Operation::Renew || may_be_a_kick(status));
@@ -386,14 +386,21 @@ impl Session {
         left.checked_div(RENEWALS_PER_REST).unwrap_or_default().min(self.policy.longest_pause())
     }
 
-    /// The server did not count this exchange, opened no server session for it, and did not use its ticket.
-    pub(super) fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
+    /// The request did not reach the server.
+    pub(super) fn never_arrived(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
+        self.ticket_is_unused(exchange);
+        budget.never_arrived(exchange.sent, exchange.operation);
+        self.opened_none(exchange);
+    }
+
+    /// The endpoint did not count this exchange, opened no server session for it, and did not use its ticket.
+    fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
         self.ticket_is_unused(exchange);
         self.was_not_counted(exchange, budget);
     }
 
     fn was_not_counted(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
-        budget.give_back(exchange.sent, exchange.operation);
+        budget.endpoint_did_not_count(exchange.sent, exchange.operation);
         self.opened_none(exchange);
     }
 

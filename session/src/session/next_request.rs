@@ -60,8 +60,8 @@ impl Session {
         if allowed <= now { Step::Send(operation) } else { Step::Wait(allowed) }
     }
 
-    /// The next request of a session that has nothing in flight, unless the hourly limit does not apply to it. It does not
-    /// check whether the budget allows the request now.
+    /// The next request of a session that has nothing in flight, unless the limit of its endpoint does not apply to it. It
+    /// does not check whether the budget allows the request now.
     pub(crate) fn outlook(&self, now: Timestamp, budget: &RateBudget) -> Option<Outlook> {
         let (operation, due) = self.next_request(now, budget).ok().filter(|_| self.is_resting())?;
         // A request that does not wait for the budget does not queue for it.
@@ -92,12 +92,16 @@ impl Session {
     /// The earliest time, not before `now`, at which the budget and all other limits allow the request.
     pub(super) fn allowed(&self, now: Timestamp, operation: Operation, budget: &RateBudget) -> Timestamp {
         let is_exempt = self.repeats_with_ticket(now, operation);
-        let limit = if is_exempt { now } else { budget.hourly_limit_allows_at(now, operation) };
+        let limit = if is_exempt {
+            budget.address_limits_allow_at(now, operation)
+        } else {
+            budget.limits_allow_at(now, operation)
+        };
         limit.max(self.gates.end(operation)).max(self.allowed_without_budget(now, operation))
     }
 
     /// Whether the next request is the first repetition of a postponed one, with its ticket. The server has named its
-    /// time, so the hourly limit does not apply. A renewal carries no ticket.
+    /// time, so the limit of its endpoint does not apply. A renewal carries no ticket.
     fn repeats_with_ticket(&self, now: Timestamp, operation: Operation) -> bool {
         operation != Operation::Renew && self.postponed(now, operation).is_some() && self.record.pause.faults() == 1
     }

@@ -113,7 +113,8 @@ impl<N> Network<N> {
             let waits = self.waiting.get(operation.index()).is_some_and(|waiting| !waiting.is_empty());
             waits.then(|| self.budget.earliest(now, *operation))
         };
-        let next_extension = |operation| self.paced(operation)?.next(self.gate(operation));
+        let full_until = self.budget.second_is_full_until(now).unwrap_or(Timestamp::MIN);
+        let next_extension = |operation| Some(self.paced(operation)?.next(self.gate(operation))?.max(full_until));
         let places = Operation::ALL.iter().filter_map(place);
         places.chain(PACED.into_iter().filter_map(next_extension)).min()
     }
@@ -127,6 +128,9 @@ impl<N> Network<N> {
 
     /// The session whose token is to be extended early.
     pub(super) fn next_pending(&self, now: Timestamp) -> Option<u32> {
+        if self.budget.second_is_full_until(now).is_some() {
+            return None;
+        }
         PACED.into_iter().find_map(|operation| {
             let pace = self.paced(operation)?;
             pace.first().filter(|_| pace.next(self.gate(operation)).is_some_and(|next| next <= now))
@@ -146,7 +150,7 @@ impl<N> Network<N> {
         self.has_reported_excess = false;
     }
 
-    /// The time from which the budget allows a request.
+    /// The time from which the limits per hour allow a request.
     fn gate(&self, operation: Operation) -> Timestamp {
         self.budget.opens_at(operation)
     }

@@ -33,14 +33,18 @@ fn run(set: &mut Set, now: Timestamp, status: u16, body: &str) -> usize {
 #[test]
 fn a_set_drops_a_network_without_sessions_and_limits() {
     let mut set = Set::new();
-    for number in 0..100 {
-        let network = format!("network {number}");
-        let key = set.insert(network.clone(), trader(number));
+    let networks: Vec<_> = (0..100).map(|number| format!("network {number}")).collect();
+    for (network, seed) in networks.iter().zip(0..) {
+        let key = set.insert(network.clone(), trader(seed));
         assert_eq!(run(&mut set, start(), 200, &token_until("one", minute(80))), 1);
         set.remove(key);
-        assert!(set.budget(&network).is_none(), "a login that succeeded is not counted");
     }
-    assert!(matches!(set.poll(start()), SetAction::Wait { until } if until == Timestamp::MAX));
+    set.poll(minute(59));
+    let is_kept = |network| set.budget(network).is_some();
+    assert!(networks.iter().all(is_kept), "a login counts for an hour as a request without a bearer token");
+    set.poll(minute(61));
+    assert!(networks.iter().all(|network| set.budget(network).is_none()));
+    assert!(matches!(set.poll(minute(61)), SetAction::Wait { until } if until == Timestamp::MAX));
 }
 
 #[test]

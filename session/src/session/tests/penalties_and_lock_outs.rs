@@ -108,6 +108,20 @@ fn a_lock_out_reported_by_a_caller_counts_and_each_report_restarts_it() {
     "#);
 }
 
+//= R-LIMIT-6
+#[test]
+fn a_request_with_its_ticket_waits_for_a_second_that_is_not_full_although_the_logins_of_the_hour_are_used_up() {
+    let mut world = World::user([]);
+    let Action::Send { id, .. } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    world.session.receive(world.now, id, Response::new(PENALTY), &mut world.budget);
+    (0..3).for_each(|_| world.budget.take(world.now, Operation::LogIn));
+    world.now = later(world.now, Duration::from_secs(15));
+    (0..33).for_each(|_| world.budget.take(world.now, Operation::Refresh));
+    let soon = later(world.now, Duration::from_secs(1));
+    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Wait { until } if until == soon));
+    assert!(matches!(world.session.poll(soon, &mut world.budget), Action::Send { .. }));
+}
+
 //= R-LIMIT-1
 //= R-LIMIT-7
 #[test]

@@ -34,6 +34,18 @@ fn a_pace_starts_again_after_more_than_an_eighth_of_its_interval_without_tokens(
     assert_eq!(first_after(20_000), anew);
 }
 
+//= R-LIMIT-6
+#[test]
+fn no_token_is_extended_early_while_the_second_is_full() {
+    let mut network = Network::new("office", 0);
+    network.enter(start(), 0, Place { operation: Operation::Refresh, kind: Kind::Pending(token(0)) });
+    let (due, soon) = (second(1000), second(1001));
+    assert_eq!(network.next_pending(due), Some(0));
+    (0..33).for_each(|_| network.budget.take(due, Operation::Renew));
+    assert_eq!((network.next_pending(due), network.next(due)), (None, Some(soon)));
+    assert_eq!(network.next_pending(soon), Some(0));
+}
+
 #[test]
 fn tokens_at_the_limit_of_the_network_are_not_reported_as_too_many() {
     let mut pace = Pace::new(Duration::from_secs(1250), 0);
