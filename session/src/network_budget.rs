@@ -208,6 +208,8 @@ pub struct RateBudget {
     needed_renewals: usize,
     /// How many sessions wait for their login, as far as that is known.
     waiting_for_login: usize,
+    /// How many logins other sessions of a set have announced: they are sent once they are stored.
+    announced_logins: usize,
     is_unlimited: bool,
 }
 
@@ -266,8 +268,17 @@ impl RateBudget {
         self.waiting_for_login = waiting_for_login;
     }
 
+    /// Sets how many logins other sessions have announced. Each of them counts as if it were sent now.
+    pub(crate) fn keep_for_announced(&mut self, logins: usize) {
+        self.announced_logins = if self.is_unlimited { 0 } else { logins };
+    }
+
     fn limit_allows_at(&self, now: Timestamp, operation: Operation, per_hour: usize) -> Timestamp {
-        let taken = self.newest_to_wait_for(operation, per_hour);
+        let announced = if operation == Operation::LogIn { self.announced_logins } else { 0 };
+        let taken = match per_hour.saturating_sub(announced) {
+            0 => Some(now),
+            free => self.newest_to_wait_for(operation, free),
+        };
         taken.map_or(now, |taken| counts_until(taken.min(now)).max(now))
     }
 

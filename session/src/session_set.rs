@@ -78,6 +78,8 @@ struct Member {
     /// The time of its entry in the agenda.
     at: Option<Timestamp>,
     place: Option<Place>,
+    /// Whether its network keeps a login for it.
+    has_announced_login: bool,
     has_events: bool,
     has_stopped: bool,
 }
@@ -168,8 +170,15 @@ impl<N: Ord + Clone> SessionSet<N> {
     /// Adds a session whose requests come from this network address. The set polls it next.
     pub fn insert(&mut self, network: N, session: Session) -> SessionKey {
         let network = self.enter_network(network);
-        let (at, place) = (None, None);
-        let key = self.members.insert(Member { session, network, at, place, has_events: false, has_stopped: false });
+        let key = self.members.insert(Member {
+            session,
+            network,
+            at: None,
+            place: None,
+            has_announced_login: false,
+            has_events: false,
+            has_stopped: false,
+        });
         self.make_due(key.index);
         key
     }
@@ -182,6 +191,7 @@ impl<N: Ord + Clone> SessionSet<N> {
     pub fn remove(&mut self, session: SessionKey) -> Option<Session> {
         if self.members.contains(session) {
             self.detach(session.index);
+            self.keep_login_for(session.index, false);
         }
         let member = self.members.remove(session)?;
         if member.has_events {
@@ -344,6 +354,8 @@ impl<N: Ord + Clone> SessionSet<N> {
     fn drive(&mut self, index: u32, is_served: bool) -> Option<SetAction> {
         let now = self.now;
         let place = self.detach(index);
+        // The budget keeps logins for the other sessions, not for this one.
+        self.keep_login_for(index, false);
         let session = self.members.key(index)?;
         let member = self.members.at(index)?;
         let home = member.network;
@@ -382,9 +394,21 @@ impl<N: Ord + Clone> SessionSet<N> {
         {
             self.settle(index, until, false);
         }
+        let announces = self.members.at(index).is_some_and(|member| member.session.is_announcing_login());
+        self.keep_login_for(index, announces);
         self.schedule_network(home);
         self.enqueue_events_of(session);
         action
+    }
+
+    /// Whether the network keeps a login for a session that has announced one. Without this, all sessions that wait for
+    /// one free login would announce theirs, and each of them would store its announcement.
+    fn keep_login_for(&mut self, index: u32, is_announced: bool) {
+        let Some(member) = self.members.at(index) else { return };
+        let before = core::mem::replace(&mut member.has_announced_login, is_announced);
+        if let Some(network) = self.networks.at(member.network) {
+            network.count_announced(before, is_announced);
+        }
     }
 
     /// Enters a session that has nothing to do now in the agendas. A session that was served and does not send waits

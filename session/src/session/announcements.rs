@@ -33,6 +33,11 @@ impl Session {
         is_announced && self.code.is_none() && !self.persistence.has_announced(operation, now, self.policy.deadline())
     }
 
+    /// Whether a login is announced and its announcement is not stored yet.
+    pub(crate) fn is_announcing_login(&self) -> bool {
+        self.persistence.announcement().is_some_and(|it| it.operation == Operation::LogIn && !it.is_stored)
+    }
+
     pub(super) fn announce(&mut self, now: Timestamp, operation: Operation) {
         self.withdraw_announcement();
         let attempt = match operation {

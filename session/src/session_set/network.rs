@@ -37,6 +37,8 @@ pub(super) struct Network<N> {
     pub(super) at: Option<Timestamp>,
     /// The number of sessions that use this address.
     pub(super) sessions: usize,
+    /// How many of them have announced a login that is sent once it is stored.
+    pub(super) announced_logins: usize,
     /// The time of its entry among the networks without sessions.
     pub(super) forgotten_at: Option<Timestamp>,
     /// The waiting sessions by operation, the most urgent first.
@@ -54,6 +56,7 @@ impl<N> Network<N> {
             budget: RateBudget::default(),
             at: None,
             sessions: 0,
+            announced_logins: 0,
             forgotten_at: None,
             waiting: Default::default(),
             renewals: Pace::new(Operation::Renew.shortest_interval(), number),
@@ -98,6 +101,12 @@ impl<N> Network<N> {
     fn reserve_renewals(&mut self) {
         let waiting_for_login = self.waiting.get(Operation::LogIn.index()).map_or(0, BTreeSet::len);
         self.budget.need_renewals(self.renewals.per_hour(), waiting_for_login);
+    }
+
+    /// A session has announced a login, or its announcement no longer counts. The budget keeps a login for each.
+    pub(super) fn count_announced(&mut self, before: bool, after: bool) {
+        self.announced_logins = self.announced_logins.saturating_add(after.into()).saturating_sub(before.into());
+        self.budget.keep_for_announced(self.announced_logins);
     }
 
     /// Counts a request that leaves now.

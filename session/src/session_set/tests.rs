@@ -18,6 +18,7 @@ mod paces;
 mod reports;
 mod served;
 mod snapshots;
+mod stores;
 
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
 
