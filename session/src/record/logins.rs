@@ -244,6 +244,24 @@ impl LogIns {
         }
     }
 
+    /// An earlier run may have sent the logins that it announced, at any time until `now` and until `lasts` after the
+    /// announcement. Their outcome is unknown. The login that this run has announced (`own`) does not count.
+    pub(crate) fn sent_by_earlier_run(
+        &mut self,
+        now: Timestamp,
+        own: Option<AttemptId>,
+        lasts: Duration,
+        jitter: &mut Jitter,
+    ) {
+        let is_announced = |attempt: &&Attempt| attempt.status == Status::Announced && Some(attempt.id) != own;
+        let latest = |attempt: &Attempt| (attempt.id, later(attempt.sent, lasts).min(now));
+        let announced: Vec<_> = self.attempts.iter().filter(is_announced).map(latest).collect();
+        for (id, at) in announced {
+            self.send(at, id);
+            self.outcome_unknown(at, id, jitter);
+        }
+    }
+
     /// A login opened no server session.
     pub(crate) fn opened_none(&mut self, id: AttemptId) {
         if let Some(attempt) = self.attempt(id) {

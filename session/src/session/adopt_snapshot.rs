@@ -39,6 +39,7 @@ impl Session {
         }
         let had_token = self.token.generation > 0;
         self.adopt_record(now, stored.record);
+        self.adopt_announced_logins(now);
         if !had_token {
             self.token.assumed_offset = stored.assumed_offset;
         }

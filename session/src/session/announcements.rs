@@ -2,6 +2,7 @@
 //! is also stored before it is sent.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use jiff::Timestamp;
 
@@ -30,7 +31,23 @@ impl Session {
             Operation::Refresh => self.persistence.is_shared(),
             _ => false,
         };
-        is_announced && self.code.is_none() && !self.persistence.has_announced(operation, now, self.policy.deadline())
+        is_announced
+            && self.code.is_none()
+            && !self.persistence.has_announced(operation, now, self.announcement_lasts())
+    }
+
+    /// A request that is not sent within this time after its announcement is announced again.
+    fn announcement_lasts(&self) -> Duration {
+        self.policy.deadline().saturating_mul(2)
+    }
+
+    /// The session has adopted what an earlier run has stored in its own store. That run may have sent a login that it
+    /// announced, up to the end of its announcement.
+    pub(super) fn adopt_announced_logins(&mut self, now: Timestamp) {
+        if self.persistence.is_hook() {
+            let (own, lasts) = (self.persistence.announced_attempt(), self.announcement_lasts());
+            self.record.log_ins.sent_by_earlier_run(now, own, lasts, &mut self.jitter);
+        }
     }
 
     /// Whether a login is announced and its announcement is not stored yet.

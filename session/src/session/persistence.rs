@@ -193,8 +193,8 @@ impl Persistence {
     }
 
     /// Whether the store has the announcement of this request, and the request is sent about now.
-    pub(super) fn has_announced(&self, operation: Operation, now: Timestamp, longest: Duration) -> bool {
-        let is_fresh = |at| now < later(at, longest.saturating_mul(2));
+    pub(super) fn has_announced(&self, operation: Operation, now: Timestamp, lasts: Duration) -> bool {
+        let is_fresh = |at| now < later(at, lasts);
         self.announcement().is_some_and(|it| it.is_stored && it.operation == operation && is_fresh(it.at))
     }
 

@@ -7,7 +7,7 @@ use super::*;
 fn an_announcement_is_valid_for_twice_the_request_deadline() {
     let mut world = member(World::user([]));
     world.announce();
-    let holds = |time| world.session.persistence.has_announced(Operation::LogIn, later(start(), time), seconds(45));
+    let holds = |time| world.session.persistence.has_announced(Operation::LogIn, later(start(), time), seconds(90));
     assert!(holds(Duration::from_millis(89_999)) && !holds(seconds(90)));
 }
 

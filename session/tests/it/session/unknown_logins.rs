@@ -2,6 +2,7 @@
 //! may be the trader's.
 
 use super::*;
+use tradovate_auth_session::StoreRequest;
 
 fn unknown_answers() -> Vec<Case> {
     vec![
@@ -97,6 +98,34 @@ fn a_program_that_crashes_during_each_login_pauses_as_after_a_login_of_unknown_o
         program = crashed(&program, seconds(1));
     }
     check("a crash", &sent);
+}
+
+#[test]
+fn a_login_may_have_been_sent_long_after_its_announcement() {
+    let mut program = Program::new(trader().with_store());
+    let action = program.session.poll(program.now, &mut program.budget);
+    let Action::Store { id, request: StoreRequest::Keep(snapshot) } = action else { panic!("no announcement") };
+    program.now += seconds(20);
+    program.session.store_answered(program.now, id, Ok(StoreAnswer::Kept), &mut program.budget);
+    assert!(matches!(program.session.poll(program.now, &mut program.budget), Action::Send { .. }));
+    program.stored.push(serde_json::to_string(&snapshot).unwrap());
+    let sent = crashed(&program, seconds(1)).run(minutes(1), |_| token("one", 80));
+    assert!(sent[0].at >= program.now + seconds(15), "{sent:?}");
+    // An announcement is not used after 90 s.
+    let sent = crashed(&program, seconds(90)).run(seconds(1), |_| token("one", 80));
+    assert_eq!(sent.len(), 1);
+}
+
+#[test]
+fn a_program_that_restarts_every_ten_seconds_logs_in_again_within_two_minutes() {
+    let mut program = Program::new(trader().with_store());
+    program.run(seconds(1), |_| Answer::Silence);
+    let mut sent = Vec::new();
+    while sent.is_empty() {
+        program = crashed(&program, seconds(1));
+        sent = program.run(seconds(9), |_| Answer::Silence);
+    }
+    assert!(sent[0].at <= start() + seconds(120), "{sent:?}");
 }
 
 #[test]
