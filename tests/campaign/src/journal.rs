@@ -262,7 +262,8 @@ impl fmt::Display for Shown<'_, Kept> {
             Some((name, end)) => write!(f, "{name} to {end:.0}")?,
             None => f.write_str("no token")?,
         }
-        self.0.refresh.map_or(Ok(()), |name| write!(f, ", {name}"))
+        self.0.refresh.map_or(Ok(()), |name| write!(f, ", {name}"))?;
+        f.write_str(if self.0.announces_login { ", a login is announced" } else { "" })
     }
 }
 

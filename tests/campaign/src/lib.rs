@@ -28,8 +28,8 @@ pub use mutants::{Find, Mutant, hunt};
 pub use oracle::Violation;
 pub use report::{Failure, campaign, renewals_per_hour, replay, survey};
 pub use scenario::{
-    Absurd, Address, Blame, Contradiction, Fault, Left, Login, Membership, Moment, Program, Report, Scenario, Server,
-    StoreFault, Storm, Timed, Trouble,
+    Absurd, Address, Blame, Contradiction, Fault, Left, Login, LoginStep, Membership, Moment, Program, Report,
+    Scenario, Server, StoreFault, Storm, Timed, Trouble,
 };
 pub use shrink::shrink;
 pub use tally::Tally;

@@ -97,6 +97,10 @@ mutants! {
     BlamesRefreshToken breaks 10 from 14,
     /// Treats a login of unknown outcome as one that opened no session.
     RepeatsUnknownLogins breaks 17 from 2758,
+    /// Sends a login without an announcement in its own store.
+    AnnouncesNoLogins breaks 17 from 1,
+    /// Ignores at each start that a login was announced.
+    ForgetsAnnouncedLogins breaks 17 from 1,
     /// Learns the server's time from a gateway's page.
     LearnsTimeFromGateways breaks 2 from 2,
     /// Never learns the server's time.

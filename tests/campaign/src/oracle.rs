@@ -126,6 +126,8 @@ struct Subject {
     has_unsaved_login: bool,
     /// The time at which its shared store last lost a record.
     store_lost_at: Option<Timestamp>,
+    /// The logins of the last hour, of all starts of a program with its own store, and when each was sent.
+    sent_logins: BTreeMap<usize, Timestamp>,
     /// Whether the session had a good token in the last minute.
     is_good: bool,
     /// A token that the server has ended, once that was observed.
@@ -201,6 +203,7 @@ impl Oracle {
             paused_until: None,
             has_unsaved_login: false,
             store_lost_at: None,
+            sent_logins: BTreeMap::new(),
             is_good: false,
             ended: None,
             is_up: false,
@@ -461,6 +464,10 @@ impl Oracle {
         let is_redirected = subject.memory.redirect.take().is_some_and(|(_, host)| host == asked.host);
         (subject.last_sent, subject.in_flight) = (Some(number), Some(number));
         subject.has_unsaved_login |= asked.operation == Operation::LogIn;
+        if asked.operation == Operation::LogIn && subject.has_store && subject.fleet.is_none() {
+            subject.sent_logins.retain(|_, at| *at + SignedDuration::from_hours(1) > now);
+            subject.sent_logins.insert(number, now);
+        }
         subject.allowances.open(Cause::Exchange, now);
         let (program, local, generation) = (record.program, record.local, subject.generation);
         let sent = Sent {

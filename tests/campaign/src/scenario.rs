@@ -11,11 +11,14 @@ use tradovate_auth_simulator::{ClosedSession, OverLimit, RefusalStatus};
 mod fault;
 mod fleets;
 mod generate;
+mod login_crashes;
 mod setbacks;
 mod sets;
 mod text;
 
-pub use fault::{Absurd, Blame, Contradiction, Fault, Left, Moment, Report, StoreFault, Storm, Timed, Trouble};
+pub use fault::{
+    Absurd, Blame, Contradiction, Fault, Left, LoginStep, Moment, Report, StoreFault, Storm, Timed, Trouble,
+};
 
 /// A fleet, its server, its clocks and its faults.
 #[derive(Debug, Clone, PartialEq)]

@@ -241,13 +241,15 @@ fn has_malformed_token(body: &Value) -> bool {
     !access.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The tokens in a snapshot.
+/// What a snapshot contains.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept {
     /// The access token and its expiry.
     pub access: Option<(Name, Timestamp)>,
     /// The refresh token.
     pub refresh: Option<Name>,
+    /// Whether a login is announced whose outcome is not known.
+    pub announces_login: bool,
 }
 
 impl Kept {
@@ -258,7 +260,10 @@ impl Kept {
             Some((names.of(Kind::Access, text(access, "token")?), end))
         });
         let refresh = snapshot.get("refresh").and_then(|refresh| text(refresh, "token"));
-        Self { access, refresh: refresh.map(|text| names.of(Kind::Refresh, text)) }
+        let attempts = snapshot.get("logIns").and_then(|logins| logins.get("attempts")?.as_array());
+        let is_announced = |attempt: &Value| text(attempt, "status") == Some("announced");
+        let announces_login = attempts.is_some_and(|attempts| attempts.iter().any(is_announced));
+        Self { access, refresh: refresh.map(|text| names.of(Kind::Refresh, text)), announces_login }
     }
 }
 

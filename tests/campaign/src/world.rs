@@ -27,6 +27,7 @@ mod court;
 mod exchange;
 mod faults;
 mod halts;
+mod login_steps;
 mod operator;
 mod probes;
 mod program;

@@ -1,7 +1,9 @@
 //! A small campaign, and tests of the campaign itself: a run is repeatable, every mutant is detected, and failures are
 //! shrunk.
 
-use campaign::{Mutant, Scenario, Way, campaign, hunt, run, shrink};
+use std::collections::BTreeSet;
+
+use campaign::{LoginStep, Mutant, Scenario, Way, campaign, hunt, run, shrink};
 
 #[test]
 fn small_scenarios_violate_no_law() {
@@ -82,6 +84,26 @@ fn a_fleet_that_ignores_lock_outs_is_detected() {
         scenario.programs.iter_mut().for_each(|program| program.is_absent |= program.member.is_none());
         run(&scenario, way).violations.iter().any(|found| found.law == 5)
     }));
+}
+
+#[test]
+fn a_set_whose_sessions_announce_no_logins_is_detected() {
+    let way = Way { mutant: Some(Mutant::AnnouncesNoLogins), only_law: Some(17), is_traced: false };
+    let mut sets = (1..200).filter(|seed| Scenario::has_sets(*seed)).map(Scenario::of_sets);
+    assert!(sets.any(|scenario| run(&scenario, way).violations.iter().any(|found| found.law == 17)));
+}
+
+#[test]
+fn programs_with_their_own_stores_crash_at_each_step_of_a_login() {
+    let mut steps = BTreeSet::new();
+    for scenario in (1..200).map(Scenario::from_seed).filter(|scenario| scenario.session_days() < 20.0) {
+        let tally = run(&scenario, Way::default()).tally;
+        steps.extend(tally.faults.into_keys().filter(|kind| kind.starts_with("crash: login")));
+        if steps.len() == LoginStep::ALL.len() {
+            return;
+        }
+    }
+    panic!("only {steps:?}");
 }
 
 #[test]

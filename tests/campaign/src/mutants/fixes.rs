@@ -5,10 +5,10 @@ use http::{Request, Response, Uri, header};
 use jiff::Timestamp;
 use serde_json::Value;
 use tradovate_auth_core::{Failure, RequestBody};
-use tradovate_auth_session::SessionToken;
+use tradovate_auth_session::{SessionToken, StoreRequest};
 
 use super::{Mutant, Tamper, bodies};
-use crate::wire::{Answer, Operation, Says};
+use crate::wire::{Answer, Kept, Operation, Says};
 
 /// The longest wait that a session accepts, in seconds.
 const DAY: i64 = 86_400;
@@ -55,6 +55,11 @@ impl Tamper {
                 }
             }
             Some(Mutant::ForgetsRefusalAtStart) => forget(&mut value, &["refused"]),
+            Some(Mutant::ForgetsAnnouncedLogins) => {
+                let attempts = value.get_mut("logIns").and_then(|logins| logins.get_mut("attempts")?.as_array_mut());
+                let is_announced = |attempt: &Value| attempt.get("status").is_some_and(|it| it == "announced");
+                attempts.into_iter().for_each(|attempts| attempts.retain(|attempt| !is_announced(attempt)));
+            }
             Some(Mutant::TrustsLocalClock) => {
                 let end = value.get("access").and_then(|access| access.get("expiresAt")?.as_str()?.parse().ok());
                 if end.is_some_and(|end: Timestamp| end <= local) {
@@ -64,6 +69,12 @@ impl Tamper {
             _ => return found,
         }
         value.to_string()
+    }
+
+    /// Whether the mutant keeps a snapshot from its own store, and tells the session that it is stored.
+    pub(crate) fn withholds(&self, request: &StoreRequest, kept: &Kept) -> bool {
+        let is_own = matches!(request, StoreRequest::Keep(_));
+        self.is(Mutant::AnnouncesNoLogins) && is_own && kept.announces_login
     }
 
     /// Changes a failure before the session receives it.

@@ -47,11 +47,11 @@ impl Allowances {
         left.filter(|(_, left)| left.is_positive()).collect()
     }
 
-    /// After a start with a clock that was set back, a program waits for the rest that it had when it stored its
-    /// snapshot.
-    pub(super) fn set_back(&mut self, left: &[(Cause, SignedDuration)], now: Timestamp) {
+    /// A program waits for the rest of the causes that it had when it took a snapshot. The rest begins when it took the
+    /// snapshot, or when it starts with a clock that was set back.
+    pub(super) fn wait_from(&mut self, left: &[(Cause, SignedDuration)], begin: Timestamp) {
         for (cause, left) in left {
-            self.open_until(*cause, now + *left);
+            self.open_until(*cause, begin + *left);
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::causes::Cause;
 use super::gates::Gates;
-use super::memory::{Memory, Owed};
+use super::memory::{Memory, Opened, Owed};
 use super::{Oracle, Subject};
 use crate::journal::Record;
 use crate::wire::{Kept, Operation};
@@ -46,10 +46,20 @@ impl Oracle {
         let address = subject.address;
         let snapshot = stored.and_then(|(number, kept)| Some((self.snapshots.get(&number)?, kept)));
         let Some((snapshot, kept)) = snapshot else {
-            return subject.start(Memory::default(), record.at);
+            let memory = subject.knows_logins(Memory::default(), Timestamp::MIN);
+            return subject.start(memory, record.at);
         };
         let stepped = self.anchored[self.machines[address]] - snapshot.stepped;
-        subject.start(snapshot.memory.restarted(stepped), record.at);
+        let mut memory = subject.knows_logins(snapshot.memory.clone(), snapshot.at);
+        if kept.announces_login {
+            // The program can't know whether it has sent the login, and the ticket in it.
+            memory.answered = memory.owed.filter(|owed| owed.operation == Operation::LogIn).or(memory.answered);
+            memory.owed = memory.owed.filter(|owed| owed.operation != Operation::LogIn);
+            subject.allowances.open(Cause::UnknownLogin, record.at);
+        }
+        subject.start(memory.restarted(stepped), record.at);
+        // A token that the program had not stored ended these causes. It is lost, so they last as long as before.
+        subject.allowances.wait_from(&snapshot.left, snapshot.at);
         // The store may have acknowledged the snapshot too late.
         subject.storage.holds(&kept);
         // Hosts belong to their token. A program without a token asks the configured host, which names the hosts again.
@@ -78,7 +88,7 @@ impl Oracle {
             for loss in losses.values_mut() {
                 loss.latest = (loss.latest - stepped).min(record.at).max(loss.latest);
             }
-            subject.allowances.set_back(&snapshot.left, record.at);
+            subject.allowances.wait_from(&snapshot.left, record.at);
             let of_all = subject.allowances.of_all();
             for other in self.subjects.iter_mut().filter(|subject| subject.address == address) {
                 for (cause, until) in &of_all {
@@ -99,7 +109,7 @@ impl Oracle {
         let left = self.snapshots.get(&number).into_iter().flat_map(|snapshot| &snapshot.left);
         let left: Vec<_> = left.copied().filter(|(cause, _)| of_all.contains(cause)).collect();
         let sessions = self.subjects.iter_mut().filter(|other| other.address == address);
-        sessions.for_each(|other| other.allowances.set_back(&left, record.at));
+        sessions.for_each(|other| other.allowances.wait_from(&left, record.at));
     }
 
     pub(super) fn crash(&mut self, record: &Record, is_whole: bool) {
@@ -124,6 +134,15 @@ impl Oracle {
 }
 
 impl Subject {
+    /// Adds the logins that a program with its own store has sent since it took a snapshot. Each of them was announced
+    /// in the store before. So the next start knows that they may have opened a session, whatever they have done.
+    fn knows_logins(&self, mut memory: Memory, since: Timestamp) -> Memory {
+        for (number, at) in self.sent_logins.iter().filter(|(_, at)| **at >= since) {
+            memory.logins.entry(*number).or_insert((*at, Opened::Unknown(*at)));
+        }
+        memory
+    }
+
     pub(super) fn start(&mut self, memory: Memory, now: Timestamp) {
         self.memory = memory;
         (self.last_sent, self.in_flight, self.refreshed_by) = (None, None, None);

@@ -77,6 +77,17 @@ pub enum Fault {
         /// How long it is halted.
         lasts: SignedDuration,
     },
+    /// A program with its own store crashes when its next login has got this far.
+    CrashAtLogin {
+        /// The number of the program.
+        program: usize,
+        /// How far the login has got.
+        step: LoginStep,
+        /// Whether all programs of the process crash, and not only this one.
+        is_whole: bool,
+        /// The time until the restart.
+        down: SignedDuration,
+    },
     /// A program crashes and restarts after a time, from its last stored snapshot if it has a store.
     Crash(usize, SignedDuration),
     /// All programs behind an address crash and lose their shared state.
@@ -164,6 +175,32 @@ pub enum Moment {
     BeforeSaving,
     /// After it has produced a snapshot and before it saves it.
     Saving,
+}
+
+/// How far the login of a program with its own store has got. The program stores an announcement, sends the login, and
+/// stores the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginStep {
+    /// The announcement is on its way to the store.
+    Announcing,
+    /// The store has the announcement, and the program does not know it.
+    Announced,
+    /// The program knows that the store has the announcement, and has not sent the login.
+    Confirmed,
+    /// The login has left.
+    Sent,
+    /// The answer has arrived, and the program has not passed it to its store.
+    Answered,
+    /// The answer is on its way to the store.
+    Saving,
+    /// The store has the answer, and the program does not know it.
+    Saved,
+}
+
+impl LoginStep {
+    /// All steps in their order.
+    pub const ALL: [Self; 7] =
+        [Self::Announcing, Self::Announced, Self::Confirmed, Self::Sent, Self::Answered, Self::Saving, Self::Saved];
 }
 
 /// How a request or its answer is disturbed.

@@ -38,6 +38,7 @@ impl Scenario {
             scenario.faults.push(Timed { at: millis(draw.below(days * 86_400_000)), fault });
         }
         super::setbacks::add(&mut scenario, rate);
+        super::login_crashes::add(&mut scenario, rate);
         super::fleets::add(&mut scenario, rate);
         scenario.faults.sort_by_key(|timed| timed.at);
         scenario

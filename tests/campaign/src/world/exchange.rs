@@ -12,7 +12,7 @@ use super::server::network;
 use super::spoil;
 use crate::journal::{self, What};
 use crate::oracle::DEADLINE;
-use crate::scenario::{Moment, Storm, Trouble};
+use crate::scenario::{LoginStep, Moment, Storm, Trouble};
 use crate::wire::{Answer, Asked, Operation, Says};
 
 pub(super) struct Exchange {
@@ -48,6 +48,10 @@ impl World<'_> {
         let again = is_repeated.then(|| request.clone());
         self.record(number, What::Sent(exchange, asked));
         self.halt_before(number, Moment::BeforeSending);
+        if operation == Operation::LogIn {
+            // The request leaves, even if the program crashes now.
+            self.reaches(number, LoginStep::Sent);
+        }
         let halted = self.programs[number].paused_until.map(|until| until.duration_since(self.now));
         let out = out + halted.unwrap_or_default();
         let (is_told, request) = (false, Some(request));
@@ -173,6 +177,9 @@ impl World<'_> {
         self.record(program, What::Delivered { exchange: number, outcome: facts, is_repeated, before, after });
         self.handed(program, before, after);
         self.improvise(program);
+        if operation == Operation::LogIn && self.reaches(program, LoginStep::Answered) {
+            return;
+        }
         if self.halt_before(program, Moment::BeforeSaving) {
             // The program continues where it was paused.
             return;

@@ -19,8 +19,8 @@ impl World<'_> {
             self.note(*program, || format!("{fault:?}"));
         }
         let kind = kind(&fault);
-        if !matches!(fault, Fault::Wire(..)) {
-            // A fault of the wire is counted when it affects a request.
+        if !matches!(fault, Fault::Wire(..) | Fault::CrashAtLogin { .. }) {
+            // A fault of the wire is counted when it affects a request, and a crash at a login when it happens.
             self.tally.count_fault(kind);
             for program in &met {
                 self.programs[*program].last_fault = kind;
@@ -100,6 +100,9 @@ impl World<'_> {
                 }
             }
             Fault::Halt { program, moment, crashes, lasts } => self.halt(program, moment, crashes, lasts),
+            Fault::CrashAtLogin { program, step, is_whole, down } => {
+                self.programs[program].login_crashes.push_back((step, is_whole, down));
+            }
             Fault::Crash(program, down) => self.crash(program, down, false),
             Fault::CrashAll(_, down) => {
                 for program in met {
@@ -156,6 +159,7 @@ impl World<'_> {
                 Fault::Wire(program, _)
                 | Fault::Store { program, .. }
                 | Fault::Crash(program, _)
+                | Fault::CrashAtLogin { program, .. }
                 | Fault::Halt { program, .. }
                 | Fault::CorrectAtRestart { program, .. }
                 | Fault::ForeignSnapshot { program, .. }
@@ -244,6 +248,7 @@ impl World<'_> {
             self.programs[program].store_trouble = None;
             self.programs[program].troubles.clear();
             self.programs[program].halts.clear();
+            self.programs[program].login_crashes.clear();
             self.record(program, What::FaultsEnd);
         }
         for fleet in 0..self.stores.len() {
@@ -283,7 +288,7 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::Halt { crashes: true, .. } => "crash at a moment",
         Fault::Halt { moment: Moment::Now, .. } => "pause",
         Fault::Halt { .. } => "pause at a moment",
-        Fault::Crash(..) => "crash",
+        Fault::CrashAtLogin { .. } | Fault::Crash(..) => "crash",
         Fault::CrashAll(..) => "crash of all programs",
         Fault::Reported(..) => "call rejected",
         Fault::Jump(..) => "clock set forward",

@@ -166,7 +166,7 @@ impl World<'_> {
         program.paused_until = None;
         program.seen = None;
         program.published = None;
-        program.under_way = None;
+        (program.under_way, program.login_step) = (None, None);
         let (life, address, is_member) = (program.life, program.plan.address, program.plan.member.is_some());
         let set = program.plan.set;
         // A process ends with its last session. A set waits for others.

@@ -11,7 +11,7 @@ use super::server::{REDIRECT_URI, Server, client_id, name};
 use crate::journal::Seen;
 use crate::mutants::{Mutant, Tamper};
 use crate::names::Name;
-use crate::scenario::{Login, Moment, Program as Plan, Trouble};
+use crate::scenario::{Login, LoginStep, Moment, Program as Plan, Trouble};
 
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
 pub(super) struct Program {
@@ -22,6 +22,10 @@ pub(super) struct Program {
     pub(super) key: Option<SessionKey>,
     /// The next halts: the moment, whether it is a crash, and how long it lasts.
     pub(super) halts: VecDeque<(Moment, bool, SignedDuration)>,
+    /// How far the login of a program with its own store has got.
+    pub(super) login_step: Option<LoginStep>,
+    /// The next crashes at a login: the step, whether the whole process crashes, and how long it is down.
+    pub(super) login_crashes: VecDeque<(LoginStep, bool, SignedDuration)>,
     /// The program is paused until this time.
     pub(super) paused_until: Option<Timestamp>,
     /// How often the program has started.
@@ -85,6 +89,8 @@ impl Program {
             session: None,
             key: None,
             halts: VecDeque::new(),
+            login_step: None,
+            login_crashes: VecDeque::new(),
             paused_until: None,
             life: 0,
             stamp: 0,

@@ -167,6 +167,10 @@ impl World<'_> {
                 SetAction::Wait { until } => return self.wait_for(set, first, until),
                 _ => return,
             }
+            if !self.machine(first).is_up {
+                // The process has crashed.
+                return;
+            }
         }
         self.record(first, What::Spins);
     }

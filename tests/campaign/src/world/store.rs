@@ -35,12 +35,18 @@ impl World<'_> {
         };
         let mut at = now + self.programs[number].latency();
         if let Some(Snapshot { number: taken, kept, .. }) = &snapshot {
+            if self.programs[number].tamper.withholds(&request, kept) {
+                return self.answer_from_store(number, local, id, Ok(StoreAnswer::Kept));
+            }
             self.record(number, What::Offered(*taken, *kept));
             if self.programs[number].tamper.claims_to_have_stored() {
                 let is_own = matches!(request, StoreRequest::Keep(_));
                 let answer = if is_own { StoreAnswer::Kept } else { StoreAnswer::Saved(Some(Revision(u64::MAX))) };
                 self.with(number, |session, budget| session.store_answered(local, id, Ok(answer), budget));
                 self.observe(number);
+            }
+            if self.offers(number, kept) {
+                return;
             }
             if self.halt_before(number, Moment::Saving) {
                 // The snapshot leaves when the program continues, if it does.
@@ -65,6 +71,9 @@ impl World<'_> {
         let (answer, found) = match self.programs[number].plan.member {
             None => {
                 let Some(answer) = self.keep(number, snapshot) else { return };
+                if answer.is_ok() && self.programs[number].life == life && self.is_kept(number) {
+                    return;
+                }
                 (answer, None)
             }
             Some(plan) => {
@@ -124,6 +133,9 @@ impl World<'_> {
         }
         if let Some(snapshot) = snapshot {
             self.record(number, if is_stored { What::Stored(snapshot) } else { What::NotStored(snapshot) });
+        }
+        if is_stored && self.knows_that_it_is_kept(number) {
+            return;
         }
         self.observe(number);
         self.step(number);
