@@ -74,9 +74,9 @@ impl TokenHealth {
         self.is_verifying
     }
 
-    /// A renewal is sent. The pause before the next verification starts now.
+    /// A renewal is sent. If it verifies or confirms the token, the pause before the next verification starts now.
     pub(super) fn renewing(&self, now: Timestamp, verified_at: &mut Option<Timestamp>) {
-        if self.is_verifying {
+        if self.is_verifying || self.confirm_at.is_some() {
             *verified_at = Some(now);
         }
     }
@@ -180,6 +180,15 @@ mod tests {
         assert!(!health.is_in_question());
         assert!(!health.verify(at(24), &mut verified), "the time counts from the renewal");
         assert!(health.verify(at(25), &mut verified));
+    }
+
+    #[test]
+    fn a_renewal_that_confirms_a_token_from_a_snapshot_counts_as_its_verification() {
+        // An earlier run has planned the verification, and crashed before it.
+        let (mut health, mut verified) = (TokenHealth::default(), Some(at(0)));
+        health.confirm(at(10));
+        health.renewing(at(10), &mut verified);
+        assert!(!health.verify(at(24), &mut verified) && health.verify(at(25), &mut verified));
     }
 
     #[test]

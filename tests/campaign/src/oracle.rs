@@ -128,6 +128,8 @@ struct Subject {
     store_lost_at: Option<Timestamp>,
     /// The logins of the last hour, of all starts of a program with its own store, and when each was sent.
     sent_logins: BTreeMap<usize, Timestamp>,
+    /// The times of its starts at which it found a login announced that it had not sent. It can't know that.
+    unsent_logins: Vec<Timestamp>,
     /// Whether the session had a good token in the last minute.
     is_good: bool,
     /// A token that the server has ended, once that was observed.
@@ -204,6 +206,7 @@ impl Oracle {
             has_unsaved_login: false,
             store_lost_at: None,
             sent_logins: BTreeMap::new(),
+            unsent_logins: Vec::new(),
             is_good: false,
             ended: None,
             is_up: false,
@@ -467,6 +470,9 @@ impl Oracle {
         if asked.operation == Operation::LogIn && subject.has_store && subject.fleet.is_none() {
             subject.sent_logins.retain(|_, at| *at + SignedDuration::from_hours(1) > now);
             subject.sent_logins.insert(number, now);
+        }
+        if asked.operation == Operation::LogIn {
+            subject.waits_for_own_logins(now);
         }
         subject.allowances.open(Cause::Exchange, now);
         let (program, local, generation) = (record.program, record.local, subject.generation);

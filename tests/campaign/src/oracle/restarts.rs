@@ -56,8 +56,12 @@ impl Oracle {
             memory.answered = memory.owed.filter(|owed| owed.operation == Operation::LogIn).or(memory.answered);
             memory.owed = memory.owed.filter(|owed| owed.operation != Operation::LogIn);
             subject.allowances.open(Cause::UnknownLogin, record.at);
+            if !subject.sent_logins.values().any(|at| *at >= snapshot.at) {
+                subject.unsent_logins.push(snapshot.at);
+            }
         }
         subject.start(memory.restarted(stepped), record.at);
+        subject.waits_for_own_logins(record.at);
         // A token that the program had not stored ended these causes. It is lost, so they last as long as before.
         subject.allowances.wait_from(&snapshot.left, snapshot.at);
         // The store may have acknowledged the snapshot too late.
@@ -141,6 +145,19 @@ impl Subject {
             memory.logins.entry(*number).or_insert((*at, Opened::Unknown(*at)));
         }
         memory
+    }
+
+    /// A session opens at most three server sessions per hour (law 8). The logins that it may have sent count too. It may
+    /// count an announced login from 90 s after the announcement.
+    pub(super) fn waits_for_own_logins(&mut self, now: Timestamp) {
+        let (hour, late) = (SignedDuration::from_hours(1), SignedDuration::from_secs(90));
+        self.unsent_logins.retain(|at| *at + hour + late > now);
+        let opened = self.memory.logins.values().filter(|(_, opened)| *opened != Opened::None).map(|(at, _)| *at);
+        let mut all: Vec<_> = opened.chain(self.unsent_logins.iter().copied()).collect();
+        all.sort_unstable_by(|one, other| other.cmp(one));
+        if let Some(third) = all.get(2) {
+            self.allowances.open_until(Cause::Rate, *third + hour + late);
+        }
     }
 
     pub(super) fn start(&mut self, memory: Memory, now: Timestamp) {

@@ -74,6 +74,8 @@ impl Subject {
         let is_over = |held: &Held| self.memory.may_be_over(held, now, server_now);
         if self.memory.is_app_refused && self.memory.held.as_ref().is_none_or(is_over) {
             self.memory.is_app_refused = false;
+            // The session may give the token up later than this, and then it stops.
+            self.memory.blamed = self.memory.blamed.max(1);
             self.allowances.open(Cause::RefusedAgain, now);
         }
         match self.allowances.has_none(now) {
