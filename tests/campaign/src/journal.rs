@@ -88,6 +88,8 @@ pub(crate) enum What {
         /// Whether the answer says that the token is dead.
         says_dead: bool,
     },
+    /// The operator has given the program another password while it was down.
+    PasswordGiven,
     /// The operator has given the session other credentials, or the same ones again.
     CredentialsReplaced,
     /// The operator has passed the answer to a password change to the session. It has this token.
@@ -230,6 +232,7 @@ impl fmt::Display for Record {
                     if *says_dead { ", which says that the token is dead" } else { "" }
                 )
             }
+            What::PasswordGiven => f.write_str("is given another password"),
             What::CredentialsReplaced => f.write_str("gets other credentials"),
             What::AnswerAdopted(answer) => write!(f, "adopts the answer to a change of password: {}", Shown(answer)),
             What::Crashed(all) => {

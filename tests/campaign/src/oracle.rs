@@ -139,6 +139,8 @@ struct Subject {
     is_corrected: bool,
     /// When the operator has last done that.
     corrected_at: Option<Timestamp>,
+    /// When the operator has last given the program a password, whether or not it ran.
+    password_given_at: Option<Timestamp>,
 }
 
 impl Subject {
@@ -212,6 +214,7 @@ impl Oracle {
             is_up: false,
             is_corrected: false,
             corrected_at: None,
+            password_given_at: None,
         };
         Self {
             skew: scenario.server.skew,
@@ -260,7 +263,9 @@ impl Oracle {
                 subject.allowances.operator_has_acted(now);
                 self.share_causes(program);
             }
+            What::PasswordGiven => subject.password_given_at = Some(now),
             What::CredentialsReplaced => {
+                subject.password_given_at = Some(now);
                 subject.memory.operator_has_acted(now);
                 subject.allowances.operator_has_acted(now);
                 self.forget_login(program);

@@ -76,7 +76,12 @@ impl Oracle {
         }
         subject.memory.may_verify_start = subject.memory.held.is_some();
         let (owed, owed_at) = (subject.memory.owed, subject.memory.owed_at);
-        let owed = owed.filter(|owed| owed.operation == Operation::Refresh && owed_at < subject.corrected_at);
+        // The snapshot is older than the settings of the program, and what it has of a postponed request contains no secret.
+        let owed = owed.filter(|owed| match owed.operation {
+            Operation::Refresh => owed_at < subject.corrected_at,
+            Operation::LogIn => owed_at < subject.password_given_at && !subject.is_corrected,
+            Operation::Renew => false,
+        });
         if std::mem::take(&mut subject.is_corrected) {
             subject.memory.operator_has_acted(record.at);
         } else if subject.memory.refusals.0 > 0 {

@@ -221,6 +221,7 @@ impl World<'_> {
             }
             if !program.is_running() {
                 self.server.password(user).clone_into(&mut program.password);
+                self.record(number, What::PasswordGiven);
                 continue;
             }
             self.replace_credentials(number);
