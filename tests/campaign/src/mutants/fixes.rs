@@ -58,7 +58,9 @@ impl Tamper {
             Some(Mutant::ForgetsAnnouncedLogins) => {
                 let attempts = value.get_mut("logIns").and_then(|logins| logins.get_mut("attempts")?.as_array_mut());
                 let is_announced = |attempt: &Value| attempt.get("status").is_some_and(|it| it == "announced");
-                attempts.into_iter().for_each(|attempts| attempts.retain(|attempt| !is_announced(attempt)));
+                if let Some(attempts) = attempts {
+                    attempts.retain(|attempt| !is_announced(attempt));
+                }
             }
             Some(Mutant::TrustsLocalClock) => {
                 let end = value.get("access").and_then(|access| access.get("expiresAt")?.as_str()?.parse().ok());

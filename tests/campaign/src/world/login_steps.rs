@@ -47,9 +47,9 @@ impl World<'_> {
         program.last_fault = name(step);
         self.tally.count_fault(name(step));
         if is_whole {
-            self.crash_process(number, down)
+            self.crash_process(number, down);
         } else {
-            self.crash(number, down, false)
+            self.crash(number, down, false);
         }
         true
     }
