@@ -1,5 +1,5 @@
 //! Acts on the [`Outcome`] of a request, which `classify_answer.rs` has found: a new token, a pause, a lock-out or a
-//! captcha, another host, or a stop.
+//! captcha, another host, or a failure.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -7,22 +7,14 @@ use core::time::Duration;
 use jiff::Timestamp;
 use tradovate_auth_core::{Error, OAuthGrant};
 
-use super::classify_answer::{Failed, Meaning, Outcome, is_turned_away, may_be_a_kick};
+use super::classify_answer::{Failed, Meaning, Outcome, may_be_a_kick};
 use super::followed_hosts::Via;
 use super::in_flight::{Exchange, Redirect, Use};
 use super::refresh::presents;
 use super::{EventKind, Session, StopReason, Trouble};
 use crate::network_budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
 use crate::record::{LAST_RESORT_PAUSE, Ticket};
-use crate::time_arithmetic::{ONE_HOUR, after, later, with_room};
-
-/// After a failed renewal, a session whose token is still valid pauses for the rest of the token's lifetime divided by
-/// this number, but not longer than [`Policy::longest_pause`](super::Policy::longest_pause). So it does not use up the
-/// renewals of the hour.
-const RENEWALS_PER_REST: u32 = 6;
-
-/// The pause before another renewal that is sent only to get a market data token, after one has failed.
-const MARKET_DATA_PAUSE: Duration = Duration::from_secs(15 * 60);
+use crate::time_arithmetic::{later, with_room};
 
 impl Session {
     pub(super) fn apply(
@@ -175,94 +167,6 @@ impl Session {
         }
     }
 
-    fn login_failed(
-        &mut self,
-        now: Timestamp,
-        exchange: &Exchange,
-        meaning: Meaning,
-        trouble: Trouble,
-        budget: &mut RateBudget,
-    ) {
-        match (meaning, trouble) {
-            (Meaning::NotHandled, trouble) => {
-                self.opened_none(exchange);
-                self.try_again(now, exchange, trouble);
-            }
-            (Meaning::OtherUser, Trouble::Server(error)) => self.stop(now, StopReason::Refused(error)),
-            (Meaning::Refused, Trouble::Server(error)) => {
-                self.opened_none(exchange);
-                self.ticket_is_spent();
-                self.credentials_refused(now, error);
-            }
-            (Meaning::Malformed, Trouble::Server(error)) => {
-                self.opened_none(exchange);
-                self.ticket_is_spent();
-                self.persistence.changed();
-                self.stop_stored(now, StopReason::Refused(error));
-            }
-            (_, trouble) => {
-                if matches!(&trouble, Trouble::Server(Error::Status { .. })) {
-                    budget.give_back(exchange.sent, Operation::LogIn);
-                }
-                if let Some(attempt) = exchange.attempt {
-                    self.record.log_ins.outcome_unknown(now, attempt, &mut self.jitter);
-                }
-                self.persistence.dirty = true;
-                self.try_again(now, exchange, trouble);
-            }
-        }
-    }
-
-    //= R-LOGIN-13
-    fn credentials_refused(&mut self, now: Timestamp, error: Error) {
-        let text = match &error {
-            Error::Refused(refusal) => Some(refusal.text.as_str()),
-            Error::WrongEnvironment { text } => Some(text.as_str()),
-            _ => None,
-        };
-        self.persistence.dirty |= text.is_some() || self.persistence.is_shared();
-        self.has_another_try = false;
-        match self.record.log_ins.refused(now, text) {
-            Some(retry_at) => {
-                self.persistence.dirty = true;
-                let usable_until = self.token_usable_until(now);
-                self.report(now, EventKind::Refused { error, retry_at, usable_until });
-            }
-            None => self.stop_stored(now, StopReason::Refused(error)),
-        }
-    }
-
-    fn refresh_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
-        if exchange.presents_code() {
-            return self.code_failed(now, exchange, meaning, trouble);
-        }
-        match (meaning, trouble) {
-            (Meaning::AppRefused, Trouble::Server(error)) => self.app_refused(now, error),
-            (Meaning::Refused | Meaning::Malformed, Trouble::Server(error)) => {
-                self.refresh_token_refused(now, exchange, error, meaning == Meaning::Malformed);
-            }
-            (meaning, trouble) => {
-                if meaning == Meaning::Unknown {
-                    let refresh = self.record.tokens.refresh.as_mut();
-                    if let Some(refresh) = refresh.filter(|refresh| presents(exchange, refresh)) {
-                        refresh.outcome_unknown.set();
-                    }
-                    self.report(now, EventKind::RefreshOutcomeUnknown);
-                }
-                self.try_again(now, exchange, trouble);
-            }
-        }
-    }
-
-    /// The exchange of a code failed. The code is sent again only if it can't have reached the server.
-    fn code_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
-        match (meaning, trouble) {
-            (Meaning::NotHandled, trouble) => self.try_again(now, exchange, trouble),
-            (_, Trouble::Server(error)) => self.stop_with_code(now, StopReason::Refused(error)),
-            (_, Trouble::Io { .. }) => self.stop_with_code(now, StopReason::CodeLost),
-        }
-    }
-
     /// Stops after the record is stored, so that the next start knows what happened. With a shared store, the driver
     /// asks for the final snapshot.
     pub(super) fn stop_stored(&mut self, now: Timestamp, reason: StopReason) {
@@ -273,117 +177,10 @@ impl Session {
         }
     }
 
-    //= R-RENEW-11
-    fn renewal_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
-        if meaning != Meaning::Dead {
-            self.try_again(now, exchange, trouble);
-        } else if exchange.generation == self.token.generation {
-            self.record.pause.end(self.moment(now));
-            self.token_is_lost(now);
-        }
-    }
-
-    /// The token can't be renewed. The session logs in or refreshes at once. If the last renewal had no answer, its
-    /// pause still counts.
-    pub(super) fn token_is_lost(&mut self, now: Timestamp) {
-        // The loss of an expired token is not reported.
-        let was_alive = self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now));
-        let noticed = self.token.reported_dead_at().unwrap_or(now);
-        self.token.settle();
-        self.record.pause.skip();
-        self.record.tokens.access_is_dead();
-        self.persistence.changed();
-        if was_alive {
-            self.report(now, EventKind::SessionLost);
-            if let Some(until) = self.record.log_ins.lost(noticed, now) {
-                self.report(now, EventKind::PossiblyKicked { until });
-            }
-        }
-    }
-
     /// Whether another refresh token has replaced the one that the exchange sent.
     fn has_replaced(&self, exchange: &Exchange) -> bool {
         matches!(exchange.presented, Some(OAuthGrant::RefreshToken(_)))
             && self.record.tokens.refresh.as_ref().is_some_and(|refresh| !presents(exchange, refresh))
-    }
-
-    fn try_again(&mut self, now: Timestamp, exchange: &Exchange, trouble: Trouble) {
-        let is_renewal = exchange.operation == Operation::Renew;
-        // The server will probably need more time.
-        let is_long = self.has_failed_for_long(now);
-        let at_least = match &trouble {
-            Trouble::Server(Error::Status { retry_after: Some(wait), .. }) => (*wait).min(ONE_HOUR),
-            // A refresh follows, unless the token is to be verified.
-            _ if is_renewal && !self.token.is_in_question() && self.may_refresh(now) => self.time_to_spare(now),
-            Trouble::Server(error) if is_futile(error) => LAST_RESORT_PAUSE,
-            // Nobody has a token before a renewal brings a verdict.
-            _ if is_renewal && self.app_refused.is_some() && self.token.is_reported_dead && !is_long => Duration::ZERO,
-            _ if is_renewal && self.has_only_renewals(now) => LAST_RESORT_PAUSE,
-            _ if is_renewal && is_long => self.pause_of_last_token(now),
-            _ if is_renewal && !self.token.is_in_question() => self.time_to_spare(now),
-            _ => Duration::ZERO,
-        };
-        self.try_again_after(now, exchange, trouble, at_least);
-    }
-
-    fn try_again_after(&mut self, now: Timestamp, exchange: &Exchange, trouble: Trouble, at_least: Duration) {
-        let operation = exchange.operation;
-        if self.is_for_market_data(exchange) {
-            let retry_at = self.put_off_market_data(now, at_least);
-            return self.report_failure(now, operation, trouble, retry_at);
-        }
-        if operation == Operation::Renew {
-            let last = self.exchanges.last_sent;
-            self.token.failed_renewals.add(now, last);
-            let has_ended = self.record.tokens.access.as_ref().is_some_and(|access| self.has_ended(access, now));
-            if has_ended && trouble.may_have_arrived() {
-                self.token.failed_after_expiry.add(now, last);
-            }
-        }
-        let longest = self.policy.longest_pause();
-        let retry_at = self.record.pause.after_fault(self.moment(now), at_least, longest, &mut self.jitter);
-        let retry_at = match operation {
-            Operation::LogIn => {
-                // The store has the announcement of this login.
-                self.persistence.changed();
-                self.earliest_log_in(retry_at)
-            }
-            _ => retry_at,
-        };
-        self.persistence.share();
-        self.report_failure(now, exchange.reported_operation(), trouble, retry_at);
-    }
-
-    pub(super) fn report_failure(
-        &mut self,
-        now: Timestamp,
-        operation: Operation,
-        trouble: Trouble,
-        retry_at: Timestamp,
-    ) {
-        let usable_until = self.token_usable_until(now);
-        self.report(now, EventKind::Failed { operation, trouble, retry_at, usable_until });
-    }
-
-    /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to
-    /// be verified.
-    fn is_for_market_data(&self, exchange: &Exchange) -> bool {
-        exchange.operation == Operation::Renew
-            && self.record.market_data.is_open()
-            && !self.token.is_in_question()
-            && self.token.renew_at > self.clock.server_time(exchange.sent)
-    }
-
-    /// Postpones only the next renewal for a market data token. Returns the time of that renewal.
-    fn put_off_market_data(&mut self, now: Timestamp, at_least: Duration) -> Timestamp {
-        self.token.market_data_at = later(now, at_least.max(MARKET_DATA_PAUSE));
-        self.token.market_data_at
-    }
-
-    /// How long a session whose token is valid pauses before the next renewal.
-    fn time_to_spare(&self, now: Timestamp) -> Duration {
-        let left = self.token(now).map(|token| after(token.usable_until, now)).unwrap_or_default();
-        left.checked_div(RENEWALS_PER_REST).unwrap_or_default().min(self.policy.longest_pause())
     }
 
     /// The request did not reach the server.
@@ -411,7 +208,7 @@ impl Session {
         }
     }
 
-    fn opened_none(&mut self, exchange: &Exchange) {
+    pub(super) fn opened_none(&mut self, exchange: &Exchange) {
         if let Some(attempt) = exchange.attempt {
             self.record.log_ins.opened_none(attempt);
         }
@@ -419,15 +216,6 @@ impl Session {
 }
 
 impl Trouble {
-    /// Whether the request may have reached the server.
-    fn may_have_arrived(&self) -> bool {
-        match self {
-            Self::Io { failure, .. } => *failure != tradovate_auth_core::Failure::NotSent,
-            Self::Server(Error::Status { status, .. }) => !is_turned_away(*status),
-            Self::Server(_) => true,
-        }
-    }
-
     /// Whether the server itself has judged the request.
     fn is_verdict(&self) -> bool {
         matches!(
@@ -441,14 +229,5 @@ impl Trouble {
                     | Error::Contradiction(_)
             )
         )
-    }
-}
-
-/// Whether the next try will probably fail too: the request went to the wrong place, or the caller may not send it.
-fn is_futile(error: &Error) -> bool {
-    match error {
-        Error::Status { .. } => !error.is_retryable(),
-        Error::WrongEnvironment { .. } | Error::Moved(_) => true,
-        _ => false,
     }
 }

@@ -8,7 +8,9 @@ use core::time::Duration;
 use jiff::Timestamp;
 use tradovate_auth_core::AuthorizedCode;
 
-use super::{Session, StopReason};
+use super::classify_answer::Meaning;
+use super::in_flight::Exchange;
+use super::{Session, StopReason, Trouble};
 use crate::time_arithmetic::later;
 
 /// The longest lifetime of a code that RFC 6749 (section 4.1.2) recommends.
@@ -45,6 +47,15 @@ impl Session {
         self.record.postponed.clear();
         if self.code.take().is_some() {
             self.stop(now, reason);
+        }
+    }
+
+    /// The exchange of a code failed. The code is sent again only if it can't have reached the server.
+    pub(super) fn code_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
+        match (meaning, trouble) {
+            (Meaning::NotHandled, trouble) => self.try_again(now, exchange, trouble),
+            (_, Trouble::Server(error)) => self.stop_with_code(now, StopReason::Refused(error)),
+            (_, Trouble::Io { .. }) => self.stop_with_code(now, StopReason::CodeLost),
         }
     }
 }

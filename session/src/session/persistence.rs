@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::announcements::Announcement;
+use super::announced_requests::Announcement;
 use super::shared_store::{Ask, Permitted, Sharing, Situation, Wanted};
 use super::{Action, ExchangeId, Session, StopReason};
 use crate::network_budget::{Operation, RateBudget};

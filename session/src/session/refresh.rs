@@ -1,5 +1,5 @@
 //! When a session refreshes: when the refresh token is due for a refresh, when the session may present it, and what
-//! follows from a refusal.
+//! follows from a refresh that failed.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::workspace_only::hash_of;
 use tradovate_auth_core::{Error, OAuthGrant, RefreshToken};
 
+use super::classify_answer::Meaning;
 use super::in_flight::Exchange;
 use super::{EventKind, Session, StopReason, Trouble};
 use crate::network_budget::Operation;
@@ -133,6 +134,28 @@ impl Session {
             self.report(now, EventKind::AppRefused { error, usable_until });
         } else {
             self.stop_stored(now, StopReason::Refused(error));
+        }
+    }
+
+    pub(super) fn refresh_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
+        if exchange.presents_code() {
+            return self.code_failed(now, exchange, meaning, trouble);
+        }
+        match (meaning, trouble) {
+            (Meaning::AppRefused, Trouble::Server(error)) => self.app_refused(now, error),
+            (Meaning::Refused | Meaning::Malformed, Trouble::Server(error)) => {
+                self.refresh_token_refused(now, exchange, error, meaning == Meaning::Malformed);
+            }
+            (meaning, trouble) => {
+                if meaning == Meaning::Unknown {
+                    let refresh = self.record.tokens.refresh.as_mut();
+                    if let Some(refresh) = refresh.filter(|refresh| presents(exchange, refresh)) {
+                        refresh.outcome_unknown.set();
+                    }
+                    self.report(now, EventKind::RefreshOutcomeUnknown);
+                }
+                self.try_again(now, exchange, trouble);
+            }
         }
     }
 }

@@ -1,12 +1,14 @@
-//! When a session renews: which token a renewal can extend, when the renewal is due, and when the session gives the
-//! token up.
+//! When a session renews: which token a renewal can extend, when the renewal is due, when the session gives the token
+//! up, and what follows from a renewal that failed.
 
 use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Session;
+use super::classify_answer::Meaning;
+use super::in_flight::Exchange;
 use super::token_health::FailedRenewals;
+use super::{EventKind, Session, Trouble};
 use crate::network_budget::{Operation, RateBudget};
 use crate::record::{Access, LAST_RESORT_PAUSE};
 use crate::time_arithmetic::{ONE_HOUR, after};
@@ -149,5 +151,33 @@ impl Session {
     pub(crate) fn bring_forward(&mut self, now: Timestamp) {
         let now = self.advance(now);
         self.token.renew_at = self.token.renew_at.min(self.clock.server_time(now));
+    }
+
+    //= R-RENEW-11
+    pub(super) fn renewal_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
+        if meaning != Meaning::Dead {
+            self.try_again(now, exchange, trouble);
+        } else if exchange.generation == self.token.generation {
+            self.record.pause.end(self.moment(now));
+            self.token_is_lost(now);
+        }
+    }
+
+    /// The token can't be renewed. The session logs in or refreshes at once. If the last renewal had no answer, its
+    /// pause still counts.
+    pub(super) fn token_is_lost(&mut self, now: Timestamp) {
+        // The loss of an expired token is not reported.
+        let was_alive = self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now));
+        let noticed = self.token.reported_dead_at().unwrap_or(now);
+        self.token.settle();
+        self.record.pause.skip();
+        self.record.tokens.access_is_dead();
+        self.persistence.changed();
+        if was_alive {
+            self.report(now, EventKind::SessionLost);
+            if let Some(until) = self.record.log_ins.lost(noticed, now) {
+                self.report(now, EventKind::PossiblyKicked { until });
+            }
+        }
     }
 }
