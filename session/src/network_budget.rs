@@ -163,9 +163,9 @@ impl Gate {
 /// The limits of one network address: the requests of the last hour, lock-outs, and endpoints that a captcha has closed
 /// (page *Rate Limits*). All sessions behind the address share one budget.
 ///
-/// Per hour, it allows 4 logins without success (the server allows 5; one is left to a person), 15 renewals, 10 `me` calls
-/// without success, and 950 requests without a bearer token (the server allows 1000): refreshes, exchanges of a code, and
-/// all logins. A request counts for one hour and one per cent, because the server's clock decides.
+/// Per hour, it allows 4 logins without success (the server allows 5; one is left to a person), 15 renewals, 10 `me`
+/// calls without success, and 950 requests without a bearer token (the server allows 1000): refreshes, exchanges of a
+/// code, and all logins. A request counts for one hour and one per cent, because the server's clock decides.
 ///
 /// Per second, it allows 33 requests of all kinds together. The server allows 100, but requests of three seconds may
 /// arrive in one. An hour allows 975 requests. So a request waits at most 30 seconds for other requests that reach the
@@ -214,8 +214,9 @@ pub struct RateBudget {
 }
 
 impl RateBudget {
-    /// A budget without limits per hour and second, for a server that has none, such as a simulator whose tokens live for seconds.
-    /// Lock-outs and captchas still apply. Never use it with the vendor's hosts: the server would lock out the address.
+    /// A budget without limits per hour and second, for a server that has none, such as a simulator whose tokens live for
+    /// seconds. Lock-outs and captchas still apply. Never use it with the vendor's hosts: the server would lock out the
+    /// address.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { is_unlimited: true, ..Self::default() }
