@@ -146,6 +146,7 @@ impl Session {
                 //= R-RENEW-2
                 (Some(access), _) => Ok((Operation::Renew, self.renewal_due(now, access))),
                 (None, Some(refused)) => Err(StopReason::RefusedBefore { at: refused.at, text: refused.text.clone() }),
+                //= R-SESSION-1
                 (None, None) => Ok((Operation::LogIn, now)),
             };
         };

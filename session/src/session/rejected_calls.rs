@@ -76,6 +76,7 @@ impl Evidence {
                     _ => Self::Unclear,
                 }
             }
+            //= R-HOST-10
             //= R-SOCKET-4
             307 | 308 | 421 => Self::OtherHost,
             423 | 429 => Self::LockedOut,
