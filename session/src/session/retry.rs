@@ -21,6 +21,8 @@ const RENEWALS_PER_REST: u32 = 6;
 const MARKET_DATA_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 impl Session {
+    //= R-STATUS-7
+    //= R-STATUS-10
     pub(super) fn try_again(&mut self, now: Timestamp, exchange: &Exchange, trouble: Trouble) {
         let is_renewal = exchange.operation == Operation::Renew;
         // The server will probably need more time.
