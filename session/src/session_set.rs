@@ -411,16 +411,18 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// Enters a session that has nothing to do now in the agendas. A session that was served and does not send waits
-    /// for a reason of its own. In a queue it could be chosen again at once, without end, so it stays out of the queues
-    /// until its wait is over.
+    /// Enters a session that has nothing to do now in the agendas. A session that was served and does not send, although
+    /// the budget allows the request that it wants, waits for a reason of its own. In a queue it could be chosen again at
+    /// once, without end, so it stays out of the queues until its wait is over. If the session now wants another request,
+    /// for which the budget has no place, it waits in the queue of that request.
     fn settle(&mut self, index: u32, until: Timestamp, is_served: bool) {
         let now = self.now;
         let Some(member) = self.members.at(index) else { return };
         let Some(network) = self.networks.at(member.network) else { return };
         let outlook = member.session.outlook(now, &network.budget);
         let place = outlook.and_then(|outlook| place(now, &outlook));
-        let (outlook, place) = if is_served && place.is_some() { (None, None) } else { (outlook, place) };
+        let waits_for_itself = is_served && place.is_some_and(|place| network.may_choose(now, place));
+        let (outlook, place) = if waits_for_itself { (None, None) } else { (outlook, place) };
         let at = match (outlook, place) {
             (Some(outlook), Some(Place { kind: Kind::Waiting { .. }, .. })) => outlook.change,
             (Some(outlook), place) => {

@@ -146,6 +146,14 @@ impl<N> Network<N> {
         })
     }
 
+    /// Whether the network could choose a session with this place now.
+    pub(super) fn may_choose(&self, now: Timestamp, place: Place) -> bool {
+        match place.kind {
+            Kind::Waiting { .. } => self.budget.earliest(now, place.operation) <= now,
+            Kind::Pending(_) => true,
+        }
+    }
+
     /// The operation that the tokens need more often per hour than allowed, unless that was reported already.
     pub(super) fn new_excess(&mut self) -> Option<(Operation, u64)> {
         let excess = |operation| self.paced(operation)?.excess().map(|per_hour| (operation, per_hour));

@@ -58,3 +58,23 @@ fn a_session_that_waits_longer_than_its_budget_is_not_chosen_again_and_again() {
     world.run(start() + minutes(76), |_| {});
     assert_eq!(world.requests_of(keys[0]), [(0, Operation::LogIn), (75, Operation::Renew)]);
 }
+
+/// A renewal endpoint that a captcha has closed opens while the tokens end. The driver polls some seconds late, so their
+/// network chooses the sessions for renewals, but they need logins.
+#[test]
+fn a_session_that_needs_a_login_when_it_is_chosen_for_a_renewal_waits_in_the_queue_of_the_logins() {
+    let (mut world, keys) = World::of("office", (0..12).map(by_password));
+    world.run(start() + minutes(1), |_| {});
+    let holds_for = core::time::Duration::from_secs(80 * 60 + 2);
+    world.set.with(world.now, keys[0], |_, budget| budget.close(start(), Operation::Renew, holds_for));
+    world.run(start() + minutes(80) - SignedDuration::from_secs(1), |_| {});
+    world.now = start() + minutes(80) + SignedDuration::from_secs(10);
+    let first: Vec<_> = core::iter::from_fn(|| world.request()).collect();
+    assert_eq!(first.iter().map(|(.., operation)| *operation).collect::<Vec<_>>(), [Operation::LogIn; 4]);
+    world.now += SignedDuration::from_secs(1);
+    for (session, id, operation) in first {
+        world.set.receive(world.now, session, id, dated(world.now, granted(world.now, operation)));
+    }
+    world.run(start() + minutes(81), |_| {});
+    assert_eq!(world.usable(&keys), 12);
+}
