@@ -43,7 +43,9 @@ impl Session {
             || refresh_by <= due
             // The age of the refresh token is unknown.
             || self.refreshed_at(now).is_none();
-        if is_refresh_wanted || refresh < renewal {
+        // If the second is full, the token is due all the same. The session chooses again when the second is over.
+        let is_second_full = budget.second_is_full_until(now) == Some(refresh);
+        if is_refresh_wanted || refresh < renewal || is_second_full {
             (Operation::Refresh, due.min(refresh_by))
         } else {
             (Operation::Renew, renewal)

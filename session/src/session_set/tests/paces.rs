@@ -85,3 +85,17 @@ fn oauth_sessions_leave_no_renewals_for_logins_while_a_captcha_has_closed_their_
     }
     assert_eq!((world.count(Operation::LogIn), world.count(Operation::Renew)), (1, 10));
 }
+
+//= R-LIMIT-6
+#[test]
+fn tokens_that_are_due_while_the_second_is_full_are_extended_in_the_next_one() {
+    let (mut world, keys) = World::of("office", (0..8).map(by_oauth));
+    world.run(start() + SignedDuration::from_mins(1), |_| {});
+    // The program does not run while the tokens become due, and then sends other requests first.
+    world.now = start() + SignedDuration::from_mins(75);
+    let now = world.now;
+    world.set.with(now, keys[0], |_, budget| (0..33).for_each(|_| budget.take(now, Operation::Refresh)));
+    world.sent.clear();
+    world.run(now + SignedDuration::from_secs(2), |_| {});
+    assert_eq!(world.sent.len(), 8);
+}
