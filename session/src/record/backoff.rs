@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::merge::{Fact, correct_wait, is_default};
 use super::tokens::newer;
-use crate::time_arithmetic::later;
+use crate::time_arithmetic::{LONGEST_WAIT, later};
 
 /// The first pause after a fault.
 const FIRST: Duration = Duration::from_secs(1);
@@ -146,6 +146,10 @@ impl Fact for Pause {
     }
 
     fn correct(&mut self, now: Timestamp) {
+        // Times close to the last timestamp come from damage. No later fault could be counted.
+        let is_possible = |at: &Timestamp| later(*at, LONGEST_WAIT) < Timestamp::MAX;
+        self.ended_at = self.ended_at.filter(is_possible);
+        self.row.retain(|at, _| is_possible(at));
         self.row.values_mut().flatten().for_each(|until| correct_wait(until, now));
     }
 

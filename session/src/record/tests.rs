@@ -826,3 +826,15 @@ fn a_merge_keeps_the_market_data_token_that_expires_later() {
         assert_same(&merged(other, one), kept);
     }
 }
+
+#[test]
+fn faults_are_counted_after_times_in_the_far_future() {
+    let mut pause: Pause = serde_json::from_value(json!({"endedAt": Timestamp::MAX})).unwrap();
+    pause.correct(now());
+    let known = pause.clone();
+    for at in 0..4 {
+        pause.for_at_least(moment(at), Duration::ZERO);
+    }
+    pause.merge(known);
+    assert_eq!(pause.faults(), 4);
+}
