@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::classify_answer::Meaning;
 use super::in_flight::Exchange;
+use super::retry::RENEWALS_PER_REST;
 use super::token_health::FailedRenewals;
 use super::{EventKind, Session, Trouble};
 use crate::network_budget::{Operation, RateBudget};
@@ -115,7 +116,9 @@ impl Session {
     fn given_up_after(&self, now: Timestamp, failed: FailedRenewals) -> Option<Timestamp> {
         let (count, time) = GIVE_UP_AFTER;
         let latest = failed.lasted_at(count, GIVE_UP_LAST_TOKEN_AFTER)?;
-        let replaceable_at = self.replaceable_at(now).unwrap_or(latest);
+        // No login is sent while the store can't be written.
+        let is_replaceable = !self.persistence.is_failing();
+        let replaceable_at = self.replaceable_at(now).filter(|_| is_replaceable).unwrap_or(latest);
         Some(failed.lasted_at(count, time)?.max(replaceable_at).min(latest))
     }
 
@@ -140,9 +143,13 @@ impl Session {
         rejected.into_iter().chain(expired).any(|at| at <= now)
     }
 
-    /// The pause before the next renewal of a token that the session would replace if it could.
+    /// The pause before the next renewal of a token that the session would replace if it could. The token must not
+    /// expire during this pause.
     pub(super) fn pause_of_last_token(&self, now: Timestamp) -> Duration {
-        self.replaceable_at(now).map_or(LAST_RESORT_PAUSE, |at| after(at, now).min(LAST_RESORT_PAUSE))
+        let pause = self.replaceable_at(now).map_or(LAST_RESORT_PAUSE, |at| after(at, now).min(LAST_RESORT_PAUSE));
+        let access = self.record.tokens.access.as_ref().filter(|access| !self.has_ended(access, now));
+        let left = access.map(|access| after(access.expires_at, self.clock.server_time(now)));
+        left.and_then(|left| left.checked_div(RENEWALS_PER_REST)).map_or(pause, |share| share.min(pause))
     }
 
     pub(super) fn is_given_up(&self, now: Timestamp) -> bool {

@@ -15,7 +15,7 @@ use crate::time_arithmetic::{ONE_HOUR, after, later};
 /// After a failed renewal, a session whose token is still valid pauses for the rest of the token's lifetime divided by
 /// this number, but not longer than [`Policy::longest_pause`](super::Policy::longest_pause). So it does not use up the
 /// renewals of the hour.
-const RENEWALS_PER_REST: u32 = 6;
+pub(super) const RENEWALS_PER_REST: u32 = 6;
 
 /// The pause before another renewal that is sent only to get a market data token, after one has failed.
 const MARKET_DATA_PAUSE: Duration = Duration::from_secs(15 * 60);

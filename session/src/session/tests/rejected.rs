@@ -259,3 +259,36 @@ fn a_rejected_token_is_kept_while_a_captcha_closes_the_login() {
         assert!(has_ended.trim().starts_with(if closed_for == 10 { "11:00" } else { "31:00" }), "{trace}");
     }
 }
+
+#[test]
+fn a_token_that_nothing_would_replace_is_renewed_before_it_expires_if_the_server_recovers() {
+    let faults = (0..60).map(|_| status(500, ""));
+    let mut world = World::user([token_to("one", 80)].into_iter().chain(faults)).ahead(SignedDuration::ZERO);
+    world.run(minutes(69));
+    world.budget.close(world.now, Operation::LogIn, minutes(60));
+    world.reject(500, "");
+    world.run(minutes(73));
+    world.script = [token_to("two", 160)].into_iter().collect();
+    world.run(minutes(80));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
+
+#[test]
+fn a_rejected_token_is_kept_while_the_store_can_not_be_written() {
+    let faults = (0..60).map(|_| status(500, ""));
+    let works = [true, true].into_iter().chain([false; 99]).map(Some);
+    let mut world = World::user([token_to("one", 80)].into_iter().chain(faults)).storing(works);
+    world.run(minutes(1));
+    world.session.persistence.dirty = true;
+    world.run(minutes(2));
+    assert!(world.session.persistence.is_failing());
+    world.reject(500, "");
+    world.run(minutes(10));
+    assert_eq!(world.token().as_deref(), Some("one"), "{}", world.trace());
+    world.script = [token_to("two", 160)].into_iter().collect();
+    world.run(minutes(30));
+    assert_eq!(world.session.token.generation, 1);
+    world.store_works.clear();
+    world.run(minutes(33));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
