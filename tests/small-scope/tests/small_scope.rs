@@ -34,7 +34,8 @@ fn every_mutant_is_detected() {
 #[test]
 fn the_search_and_a_whole_run_of_each_plan_have_the_same_results() {
     // The binary compares the other episodes: `--switches 2,1` and `--switches 2,1 --each` print the same numbers.
-    for (episode, scope) in [("stored/dead", Scope::ALL), ("two/refresh", Scope([Some(2), Some(1), None]))] {
+    let scopes = [("stored/dead", Scope::ALL), ("two/refresh", Scope([Some(2), Some(1), None]))];
+    for (episode, scope) in scopes.into_iter().chain([("two/kick", single()), ("three/host-move", single())]) {
         let episode = episode.parse().unwrap();
         let (found, each) = (explore(episode, scope, None, 2), explore_each(episode, scope, None, 2));
         assert_eq!(found.totals, each.totals, "{episode}");
