@@ -66,9 +66,10 @@ impl Oracle {
         subject.allowances.wait_from(&snapshot.left, snapshot.at);
         // The store may have acknowledged the snapshot too late.
         subject.storage.holds(&kept);
-        // Hosts belong to their token. A program without a token asks the configured host, which names the hosts again.
+        // Hosts belong to their token. A program without a token asks the configured host, which names the hosts again. What
+        // was known about the followed host says nothing about this one.
         match kept.access {
-            None => subject.memory.followed = None,
+            None => (subject.memory.followed, subject.memory.host_signals) = (None, 0),
             Some((token, _)) if subject.memory.held.is_none_or(|held| held.grant.access != token) => {
                 subject.memory.hold(token);
             }
