@@ -7,7 +7,7 @@ use tradovate_auth::{
     AuthorizationRequest, ClientId, Credentials, Entropy, Environment, Login, Session, SessionKey, SessionSet,
     SetAction,
 };
-use tradovate_auth_simulator::{ApiHosts, Endpoint, Simulator, User};
+use tradovate_auth_simulator::{ApiHosts, Endpoint, Simulator, SimulatorBuilder, User};
 
 use crate::support::app;
 
@@ -23,7 +23,7 @@ fn minutes(minutes: i64) -> SignedDuration {
 
 fn server(users: u64, user: impl Fn(User) -> User) -> Simulator {
     let users = (0..users).map(|number| user(User::new(&format!("user-{number}"), "synthetic-password")));
-    users.fold(Simulator::builder(), |builder, user| builder.user(user)).build()
+    users.fold(Simulator::builder(), SimulatorBuilder::user).build()
 }
 
 fn by_password(number: u64) -> Session {
@@ -39,7 +39,7 @@ fn by_consent(server: &mut Simulator, number: u64) -> Session {
     let (url, mut pending) = request.begin(&Environment::live(), Entropy::from([7; Entropy::LENGTH])).unwrap();
     let redirect = server.consent(&format!("user-{number}"), url.as_str()).unwrap();
     let code = pending.redirected(&redirect).unwrap();
-    Session::new(Environment::live(), Login::code(app(), code), number).with_user_key(&format!("user-{number}"))
+    Session::new(Environment::live(), Login::code(app(), code), number).with_user_key(format!("user-{number}"))
 }
 
 /// A set behind one network address, and the server, which answers at once. This is the fastest that a set can send.

@@ -346,8 +346,9 @@ impl Oracle {
         let disturbed_at = network.disturbed_at;
         let are_renewals_used = self.gates[address].used_up(Operation::Renew).is_some_and(|until| now < until);
         let need = self.need(address);
-        // If the tokens need almost all renewals, what a disturbance has used is missing for a long time.
-        let lasts = HOUR * if need > ALMOST_ALL { 24 } else { 2 };
+        // What a disturbance has used is missing until the tokens that it issued together have been extended again. They live
+        // for up to two hours. If the tokens need almost all renewals, it is missing for longer.
+        let lasts = HOUR * if need > ALMOST_ALL { 24 } else { 3 };
         let is_disturbed = disturbed_at.is_some_and(|at| now < at + lasts);
         let may_wait = unanswered > 2 || are_renewals_used && (is_disturbed || need > CROWDED);
         if may_wait {
