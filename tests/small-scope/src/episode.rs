@@ -42,13 +42,6 @@ pub enum Kind {
     HostMove,
 }
 
-impl Kind {
-    /// Whether a renewal has to show what an answer to a caller means.
-    pub(crate) fn is_verified(self) -> bool {
-        matches!(self, Self::Forbidden | Self::Dead | Self::Kick | Self::HostMove)
-    }
-}
-
 /// An episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Episode {

@@ -25,7 +25,7 @@ impl Scope {
     pub const ALL: Self = Self([Some(2); 3]);
 
     /// No more choices.
-    pub(crate) const NOTHING: Self = Self([Some(0), None, None]);
+    const NOTHING: Self = Self([Some(0), None, None]);
 
     /// The plans that take less than a minute: all plans of one process. For two, pairs of faults without switches, and
     /// single faults with one switch. For three processes, and for a kick with its many steps, only single faults.
@@ -36,11 +36,6 @@ impl Scope {
             Shape::Two if episode.kind != Kind::Kick => Self([Some(2), Some(1), Some(0)]),
             Shape::Two | Shape::Three => Self([Some(1), Some(0), None]),
         }
-    }
-
-    /// The most faults.
-    pub(crate) fn faults(self) -> usize {
-        self.0.iter().rposition(Option::is_some).unwrap_or_default()
     }
 
     /// What is left after these choices.

@@ -6,10 +6,9 @@
 //!
 //! Plans with the same beginning share it: the world is copied at each choice. If two plans lead to the same state with
 //! the same choices left, only one of them is run from there, and its results count for both. A state is compared by a
-//! digest of everything that can still influence the run: the times, the store, the fields of each session, what the oracle
-//! can still use, and all requests that the server has handled, because the server is deterministic. `state.rs` and
-//! `oracle/future.rs` say what is left out, and why. [`explore_each`] runs each plan to its end instead; a test compares
-//! the results.
+//! digest of everything that influences the rest of the run: the times, the store, the oracle, all requests that the
+//! server has handled, and all that each session was given since it started, because sessions and server are
+//! deterministic. [`explore_each`] runs each plan to its end instead; a test compares the results.
 //!
 //! The store is in memory, and the processes share nothing else. This method therefore does not find lost wake-ups
 //! between threads, or stores that break their contract in other ways than the faults do.
@@ -30,7 +29,6 @@ mod explore;
 mod mutant;
 mod oracle;
 mod plan;
-mod state;
 mod store;
 mod world;
 

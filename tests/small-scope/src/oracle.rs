@@ -30,15 +30,12 @@ use crate::plan::Fault;
 use crate::store::Record;
 use crate::world::{Process, World};
 
-mod future;
-
 /// How long a session waits for an answer.
 pub(crate) const DEADLINE: SignedDuration = SignedDuration::from_secs(45);
 const LEASE: SignedDuration = SignedDuration::from_secs(68);
 pub(crate) const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 pub(crate) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A violation of a law.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +66,7 @@ enum Operation {
 }
 
 /// A request that was sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Asked {
     operation: Operation,
     at: Timestamp,
@@ -78,7 +75,7 @@ struct Asked {
 }
 
 /// A fault that was placed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 struct Placed {
     step: usize,
     process: usize,
@@ -90,15 +87,8 @@ struct Placed {
     is_open: bool,
 }
 
-impl Placed {
-    /// Whether the fault can take the time in which a lost token is saved again.
-    fn hurries(&self) -> bool {
-        self.fault.is_of_store() || matches!(self.fault, Fault::Stale | Fault::Ahead)
-    }
-}
-
 /// A token that the server has issued.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Token {
     text: String,
     process: usize,
@@ -106,7 +96,7 @@ struct Token {
     stored: Option<usize>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Oracle {
     /// Whether the event of the episode has happened.
     has_begun: bool,
@@ -133,6 +123,26 @@ impl Oracle {
     pub(crate) fn begin(&mut self) {
         self.has_begun = true;
         self.logins.clear();
+    }
+
+    /// The oracle with each step replaced by its rank: only the order of steps matters.
+    pub(crate) fn ordered(&self) -> Self {
+        let mut oracle = self.clone();
+        let mut steps: Vec<usize> = oracle.steps().map(|step| *step).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        for step in oracle.steps() {
+            *step = steps.binary_search(step).unwrap_or_default();
+        }
+        oracle
+    }
+
+    fn steps(&mut self) -> impl Iterator<Item = &mut usize> {
+        let tokens = self.access.iter_mut().chain(&mut self.refresh);
+        let tokens = tokens.flat_map(|token| [Some(&mut token.from), token.stored.as_mut()].into_iter().flatten());
+        let placed = self.placed.iter_mut().map(|it| &mut it.step);
+        let asked = self.in_flight.iter_mut().flatten().map(|it| &mut it.from);
+        placed.chain(&mut self.saved).chain(asked).chain(tokens).chain(self.logins.iter_mut().map(|(_, _, step)| step))
     }
 
     pub(crate) fn has_begun(&self) -> bool {
@@ -276,7 +286,7 @@ impl Oracle {
                 "the processes log in a third time within 15 minutes although an outcome is unknown",
             ));
         }
-        if knows && within(HOUR).count() >= 3 {
+        if knows && within(SignedDuration::from_hours(1)).count() >= 3 {
             return Err(Violation::new(8, "the processes log in a fourth time within an hour"));
         }
         Ok(())
@@ -315,7 +325,8 @@ impl Oracle {
         let Some(at) = lost.map(|it| it.at).max() else {
             return Err("although a good token was stored and no rollback has removed it".into());
         };
-        let is_twice = self.placed.iter().filter(|it| it.hurries()).count() > 1;
+        let hurries = |it: &&Placed| it.fault.is_of_store() || matches!(it.fault, Fault::Stale | Fault::Ahead);
+        let is_twice = self.placed.iter().filter(hurries).count() > 1;
         if is_twice && world.now < at + SECOND {
             return Ok(());
         }
@@ -324,7 +335,7 @@ impl Oracle {
             let is_delayed = process.due() <= world.now - HALF_A_SECOND || world.now < process.hindered_until;
             process.watches && !process.is_paused && !is_delayed && process.token(world.now).is_some_and(is_held)
         };
-        match world.processes.iter().position(|process| holds(&&**process)) {
+        match world.processes.iter().position(|process| holds(&process)) {
             Some(holder) => Err(format!("although p{holder} holds a good token that it has not saved again")),
             None => Ok(()),
         }
@@ -369,12 +380,10 @@ impl Oracle {
         Err(Violation::new(11, &format!("p{number} hands out a token that was never stored")))
     }
 
-    pub(crate) fn has_handed_out(&self, number: usize, token: Option<&str>) -> bool {
-        token.is_none() || self.handed[number].as_deref() == token
-    }
-
     pub(crate) fn hands_out(&mut self, number: usize, token: Option<&str>) {
-        self.handed[number] = token.map(str::to_owned);
+        if let Some(token) = token.filter(|token| self.handed[number].as_deref() != Some(token)) {
+            self.handed[number] = Some(token.to_owned());
+        }
     }
 
     /// Checks a minute in which a process has no good token.
@@ -396,8 +405,9 @@ impl Oracle {
         // A login before the episode is not among the stored ones, so it is counted here.
         let before = usize::from(self.attempts.is_empty() && kind != Kind::FirstLogin);
         let opened = self.attempts.values().filter(|status| *status == "opened").count().max(before);
+        let is_verified = matches!(kind, Kind::Forbidden | Kind::Dead | Kind::Kick | Kind::HostMove);
         let minutes = match (unknown, unknown + opened) {
-            (0, _) if kind.is_verified() && self.has(|it| it.fault == Fault::Crash) => 16,
+            (0, _) if is_verified && self.has(|it| it.fault == Fault::Crash) => 16,
             (0, _) => 3,
             (_, ..3) => 16,
             _ => 65,

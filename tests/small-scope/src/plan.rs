@@ -45,6 +45,12 @@ impl Fault {
         (Self::Back, "back"),
     ];
 
+    /// Whether the fault keeps an answer from the process.
+    pub(crate) fn is_of_answer(self) -> bool {
+        use Fault::{AnswerLost, AnswerSilent, ConfirmationLost, ConfirmationSilent};
+        matches!(self, AnswerLost | AnswerSilent | ConfirmationLost | ConfirmationSilent)
+    }
+
     /// Whether the fault affects the store and not one process.
     pub(crate) fn is_of_store(self) -> bool {
         matches!(self, Self::Rollback | Self::Away)

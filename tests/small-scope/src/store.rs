@@ -1,7 +1,6 @@
 //! The store of an episode. It follows its contract, except for the placed faults.
 
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +11,6 @@ use tradovate_auth_session::{
 
 use crate::digest::Digest;
 use crate::mutant::Mutant;
-use crate::world::START;
 
 /// A record and its content.
 #[derive(Debug, Clone)]
@@ -35,10 +33,10 @@ impl Hash for Record {
 }
 
 /// A record with its revision, the lease, and the earlier records.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Store {
-    pub(crate) record: Option<Arc<Record>>,
-    earlier: Vec<Option<Arc<Record>>>,
+    pub(crate) record: Option<Record>,
+    earlier: Vec<Option<Record>>,
     revisions: u64,
     fences: u64,
     lease: Option<(u64, Timestamp)>,
@@ -95,17 +93,6 @@ impl Store {
         })
     }
 
-    /// A digest of what can still be seen. Each fault returns to one earlier record at most.
-    pub(crate) fn digest(&self, now: Timestamp, faults: usize) -> Digest {
-        let mut digest = Digest::default();
-        let earlier = self.earlier.len().saturating_sub(faults);
-        let lease = self.lease.filter(|(_, until)| now < *until).map(|(_, until)| until);
-        let down_until = self.down_until.filter(|until| now < *until);
-        digest.add(&(&self.record, &self.earlier[earlier..], lease, down_until));
-        digest.add(&(next(self.revisions, now), self.fences));
-        digest
-    }
-
     /// What an answer contains, in a form that can be compared.
     pub(crate) fn content(&self, answer: &Answered) -> Digest {
         let mut digest = Digest::default();
@@ -130,7 +117,7 @@ impl Store {
         if is_held && mutant != Some(Mutant::SendsWithoutLease) {
             return None;
         }
-        self.fences = next(self.fences, now);
+        self.fences += 1;
         self.lease = Some((self.fences, now + SignedDuration::try_from(time).unwrap_or_default()));
         Some(Lease { fence: self.fences, time })
     }
@@ -147,7 +134,7 @@ impl Store {
     }
 
     fn put(&mut self, now: Timestamp, snapshot: &StoredSession) -> Revision {
-        self.revisions = next(self.revisions, now);
+        self.revisions += 1;
         let revision = Revision(self.revisions);
         let value = serde_json::to_value(snapshot).unwrap_or_default();
         let token = |name: &str| Some(value.get(name)?.get("token")?.as_str()?.to_owned());
@@ -161,7 +148,7 @@ impl Store {
         // The snapshot as a process that loads it reads it.
         let snapshot = serde_json::from_value(value).unwrap_or_else(|_| snapshot.clone());
         let record = Record { revision, snapshot, digest, saved_at: now, access, refresh, attempts };
-        self.earlier.push(self.record.replace(Arc::new(record)));
+        self.earlier.push(self.record.replace(record));
         revision
     }
 
@@ -174,12 +161,6 @@ impl Store {
         self.record = self.earlier.pop().flatten();
         self.lease = None;
     }
-}
-
-/// A number that is higher than the last one. It tells the time, so that it does not depend on how many there were.
-fn next(last: u64, now: Timestamp) -> u64 {
-    let time = now.as_millisecond() - START * 1000;
-    (last + 1).max(u64::try_from(time).unwrap_or_default() * 100)
 }
 
 pub(crate) fn unreachable() -> StoreError {

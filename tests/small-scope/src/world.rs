@@ -4,7 +4,7 @@
 //! waits; or a session wakes up. A process continues until it waits. Then the process that is due first continues.
 //! Messages take no time: what matters is the order in which they arrive, and switches vary that order.
 
-use std::sync::{Arc, OnceLock};
+use std::hash::Hash;
 
 use http::{Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -19,11 +19,7 @@ use crate::episode::{Episode, Kind, Shape, USER};
 use crate::mutant::Mutant;
 use crate::oracle::{DEADLINE, HALF_A_SECOND, Oracle, SECOND, Violation};
 use crate::plan::{Choices, Fault, Plan};
-use crate::state::content;
 use crate::store::{Answered, Store, unreachable};
-
-/// The time at which the processes first start.
-pub(crate) const START: i64 = 1_795_525_200;
 
 /// A process that is due within this time can continue instead of another one.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
@@ -48,7 +44,7 @@ const AFTERWARDS: SignedDuration = SignedDuration::from_mins(75);
 
 /// Faults are placed in the actions of a process only until the store has had nothing new for it this many times in a
 /// row.
-pub(crate) const IDLE_AT_MOST: u32 = 3;
+const IDLE_AT_MOST: u32 = 3;
 
 /// A run with this many steps counts as endless.
 const STEPS_AT_MOST: usize = 20_000;
@@ -69,12 +65,11 @@ pub struct End {
 
 /// What a process does next.
 #[derive(Debug, Clone)]
-pub(crate) enum Next {
+enum Next {
     Start,
     Wake,
     Ask(ExchangeId, StoreRequest),
-    /// The digest stands for the answer.
-    Stored(ExchangeId, Answered, Digest),
+    Stored(ExchangeId, Answered),
     Send(ExchangeId, Request<RequestBody>),
     Receive(ExchangeId, Response<Vec<u8>>),
 }
@@ -82,27 +77,27 @@ pub(crate) enum Next {
 #[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) session: Option<Session>,
-    pub(crate) budget: RateBudget,
-    pub(crate) next: Next,
-    pub(crate) due: Timestamp,
+    budget: RateBudget,
+    next: Next,
+    due: Timestamp,
     /// The time at which the process learns that the store has changed.
-    pub(crate) changes: Option<Timestamp>,
+    changes: Option<Timestamp>,
     pub(crate) watches: bool,
     pub(crate) is_paused: bool,
-    pub(crate) has_crashed: bool,
+    has_crashed: bool,
     /// Until then, the process can't be expected to have saved what the store has lost: switches have delayed it, or the
     /// confirmation of its last save never came.
     pub(crate) hindered_until: Timestamp,
     /// How far the clock of its session is ahead, and that of its machine.
     pub(crate) ahead: SignedDuration,
-    pub(crate) wall: SignedDuration,
+    wall: SignedDuration,
     /// How many times in a row the store had nothing new for the process: another process has the lease, or the record
     /// is known.
-    pub(crate) idle: u32,
+    idle: u32,
     /// The last loaded record.
-    pub(crate) loaded: Option<StoredRecord>,
-    /// Stands for the session and the next action, once it was needed. See `state.rs`.
-    pub(crate) state: OnceLock<Digest>,
+    loaded: Option<StoredRecord>,
+    /// Stands for everything that its session was given since it started, and so for the state of the session.
+    given: Digest,
 }
 
 impl Process {
@@ -128,7 +123,7 @@ impl Process {
         !self.watches || self.changes.is_some()
     }
 
-    pub(crate) fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         self.is_paused || matches!(self.next, Next::Wake | Next::Start)
     }
 }
@@ -136,23 +131,22 @@ impl Process {
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) episode: Episode,
-    pub(crate) mutant: Option<Mutant>,
+    mutant: Option<Mutant>,
     pub(crate) now: Timestamp,
-    // A copy of the world shares these parts until one of the two changes them.
-    pub(crate) server: Arc<Simulator>,
+    pub(crate) server: Simulator,
     pub(crate) store: Store,
-    pub(crate) processes: Vec<Arc<Process>>,
-    pub(crate) oracle: Arc<Oracle>,
+    pub(crate) processes: Vec<Process>,
+    oracle: Oracle,
     pub(crate) step: usize,
-    pub(crate) goes_on: Option<usize>,
-    pub(crate) next_call: Timestamp,
+    goes_on: Option<usize>,
+    next_call: Timestamp,
     /// The time of the last effect of a fault.
     pub(crate) calm_since: Timestamp,
     /// When the run is given up.
     limit: Timestamp,
-    pub(crate) has_sent: bool,
+    has_sent: bool,
     /// Stands for all requests that the server has handled, and so for the state of the server.
-    pub(crate) handled: Digest,
+    handled: Digest,
     is_traced: bool,
     end: End,
 }
@@ -170,7 +164,7 @@ pub fn run(episode: Episode, plan: &Plan, mutant: Option<Mutant>, is_traced: boo
 impl World {
     /// The world at the start of the episode.
     pub(crate) fn new(episode: Episode, mutant: Option<Mutant>, is_traced: bool) -> Self {
-        let now = Timestamp::from_second(START).unwrap_or_default();
+        let now = Timestamp::from_second(1_795_525_200).unwrap_or_default();
         let mut server = episode.server();
         server.set_time(now);
         let process = |number: usize| Process {
@@ -187,16 +181,16 @@ impl World {
             idle: 0,
             loaded: None,
             hindered_until: Timestamp::MIN,
-            state: OnceLock::new(),
+            given: Digest::default(),
         };
         let mut world = Self {
             episode,
             mutant,
             now,
-            server: Arc::new(server),
+            server,
             store: Store::default(),
-            processes: (0..episode.processes()).map(process).map(Arc::new).collect(),
-            oracle: Arc::default(),
+            processes: (0..episode.processes()).map(process).collect(),
+            oracle: Oracle::default(),
             step: 0,
             goes_on: None,
             next_call: now + MINUTE,
@@ -213,7 +207,7 @@ impl World {
             world.go_on_until(|world| world.now >= settled);
             world.begin();
         }
-        Arc::make_mut(&mut world.oracle).begin();
+        world.oracle.begin();
         world.has_sent = episode.kind == Kind::FirstLogin;
         (world.calm_since, world.limit) = (world.now, world.now + GIVEN_UP);
         world
@@ -233,7 +227,7 @@ impl World {
         if self.is_well() {
             self.end.recovery = self.now.duration_since(self.calm_since);
             self.found(self.oracle.judge_recovery(self.episode.kind, self.end.recovery));
-            Arc::make_mut(&mut self.oracle).is_well(self.now);
+            self.oracle.is_well(self.now);
             let last = self.now + AFTERWARDS;
             self.go_on_until(|world| world.now >= last);
         } else if !self.oracle.has_lost_consent(&self) {
@@ -249,7 +243,7 @@ impl World {
         let (status, body) = match self.episode.kind {
             Kind::FirstLogin | Kind::Renewal | Kind::Refresh => {
                 // The next event is that the token is due.
-                self.now = self.processes.iter().map(|process| process.due()).min().unwrap_or(self.now);
+                self.now = self.processes.iter().map(Process::due).min().unwrap_or(self.now);
                 self.next_call = self.now + MINUTE;
                 return;
             }
@@ -259,28 +253,23 @@ impl World {
             Kind::HostMove => (421, ""),
         };
         if matches!(self.episode.kind, Kind::Dead | Kind::Kick) {
-            Arc::make_mut(&mut self.server).close_sessions(USER);
+            self.server.close_sessions(USER);
         }
         if self.episode.kind == Kind::HostMove {
-            Arc::make_mut(&mut self.server).move_hosts(USER, ApiHosts::standard().with("demo", HOST));
+            self.server.move_hosts(USER, ApiHosts::standard().with("demo", HOST));
         }
         for number in 0..self.processes.len() {
             self.report(number, status, body);
         }
     }
 
-    fn process(&mut self, number: usize) -> &mut Process {
-        let process = Arc::make_mut(&mut self.processes[number]);
-        process.state.take();
-        process
-    }
-
     fn report(&mut self, number: usize, status: u16, body: &str) {
-        let (now, process) = (self.now, self.process(number));
+        let (now, process) = (self.now, &mut self.processes[number]);
         let (local, token) = (process.local(now), process.token(now));
         let (Some(token), Some(session)) = (token, &mut process.session) else { return };
         let status = StatusCode::from_u16(status).unwrap_or_default();
         session.rejected(local, token.generation, status, body.as_bytes(), &mut process.budget);
+        process.given.add(&(local, status.as_u16(), body));
         if matches!(process.next, Next::Wake) && !process.is_paused {
             process.due = now;
         }
@@ -310,7 +299,7 @@ impl World {
 
     /// Whether all processes wait and hand out a token that the server accepts at its host.
     fn is_well(&self) -> bool {
-        let is_well = |process: &Arc<Process>| {
+        let is_well = |process: &Process| {
             matches!(process.next, Next::Wake)
                 && !process.is_paused
                 && process.due() > self.now
@@ -332,7 +321,7 @@ impl World {
 
     /// Once a minute, callers use the token and report the answers.
     fn call(&mut self) {
-        Arc::make_mut(&mut self.server).set_time(self.now);
+        self.server.set_time(self.now);
         for number in 0..self.processes.len() {
             let process = &self.processes[number];
             if process.is_paused || process.session.is_none() {
@@ -389,12 +378,10 @@ impl World {
         self.goes_on = Some(number);
         let due = self.processes[number].due();
         if due <= self.now - HALF_A_SECOND {
-            self.process(number).hindered_until = self.now + SECOND;
+            self.processes[number].hindered_until = self.now + SECOND;
         }
-        if due > self.now {
-            self.now = due;
-            Arc::make_mut(&mut self.server).set_time(due);
-        }
+        self.now = due.max(self.now);
+        self.server.set_time(self.now);
         if self.mutant == Some(Mutant::UsesUnstored) {
             self.pretend_to_have_stored(number);
         }
@@ -402,7 +389,7 @@ impl World {
         self.line(number, || format!("step {step}"));
         if let Some(fault) = fault {
             self.line(number, || format!("*** {fault}"));
-            Arc::make_mut(&mut self.oracle).placed(self.step, number, fault, self.now);
+            self.oracle.placed(self.step, number, fault, self.now);
             self.apply_fault(number, fault);
         }
         if !(fault == Some(Fault::Crash) || fault == Some(Fault::Pause)) {
@@ -442,7 +429,7 @@ impl World {
                     all.push(Fault::Stale);
                 }
             }
-            Next::Stored(_, answer, _) => {
+            Next::Stored(_, answer) => {
                 if matches!(answer, Ok(StoreAnswer::Saved(Some(_)) | StoreAnswer::Kept)) {
                     all.extend([Fault::ConfirmationLost, Fault::ConfirmationSilent]);
                 }
@@ -454,14 +441,14 @@ impl World {
     }
 
     fn apply_fault(&mut self, number: usize, fault: Fault) {
-        let now = self.now;
-        let process = self.process(number);
+        let (now, process) = (self.now, &mut self.processes[number]);
         let over = match fault {
             Fault::Crash => {
                 (process.session, process.next, process.due) = (None, Next::Start, now + RESTART);
                 (process.has_crashed, process.idle) = (true, 0);
                 (process.changes, process.loaded, process.budget) = (None, None, RateBudget::default());
-                Arc::make_mut(&mut self.oracle).crashed(number);
+                process.given = Digest::default();
+                self.oracle.crashed(number);
                 now + RESTART
             }
             Fault::Pause => {
@@ -497,18 +484,62 @@ impl World {
     }
 
     fn happen(&mut self, number: usize, fault: Option<Fault>) {
-        let (now, mutant) = (self.now, self.mutant);
-        let process = self.process(number);
+        let (now, process) = (self.now, &mut self.processes[number]);
         process.is_paused = false;
         let local = process.local(now);
+        process.given.add(&(
+            local,
+            fault.filter(|fault| fault.is_of_answer()),
+            process.changes.is_some_and(|at| at <= now),
+        ));
         match std::mem::replace(&mut process.next, Next::Wake) {
             Next::Start => self.start(number),
             Next::Wake => {}
-            Next::Ask(id, request) => return self.reaches_store(number, id, &request, fault),
-            Next::Send(id, request) => return self.reaches_server(number, id, request),
-            Next::Stored(id, answer, _) => {
+            Next::Ask(id, request) => {
+                let answer = match (&request, self.mutant, process.loaded.clone()) {
+                    (StoreRequest::Load, Some(Mutant::SkipsLoad), Some(loaded)) => {
+                        Ok(StoreAnswer::Loaded(Some(loaded)))
+                    }
+                    _ => self.store.answer(now, &request, fault == Some(Fault::Stale), self.mutant),
+                };
+                let known = process.session.as_ref().and_then(Session::known_revision);
+                match &answer {
+                    Ok(StoreAnswer::Lease(None)) | Err(_) => process.idle += 1,
+                    Ok(StoreAnswer::Loaded(record)) if record.as_ref().map(|it| it.revision) == known => {
+                        process.idle += 1;
+                    }
+                    Ok(StoreAnswer::Released) => {}
+                    Ok(_) => process.idle = 0,
+                }
+                if matches!(answer, Ok(StoreAnswer::Lease(Some(_)))) {
+                    self.wakes_holders(number);
+                }
+                if matches!(answer, Ok(StoreAnswer::Saved(Some(_)) | StoreAnswer::Kept)) {
+                    self.oracle.saved(self.step, number, self.store.record.as_ref());
+                    self.changed(Some(number));
+                }
+                self.line(number, || format!("answered {}", brief(&answer)));
+                self.processes[number].given.add(&self.store.content(&answer));
+                self.processes[number].next = Next::Stored(id, answer);
+                self.processes[number].due = now;
+                return;
+            }
+            Next::Send(id, request) => {
+                process.idle = 0;
+                let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+                let headers: Vec<_> = headers.collect();
+                self.handled.add(&(now, request.method(), request.uri(), headers, request.body().as_ref()));
+                let response = self.server.handle(now, request);
+                self.processes[number].given.add(&(self.handled, response.body()));
+                self.oracle.served(number, &response);
+                self.line(number, || format!("served {}", response.status()));
+                self.processes[number].next = Next::Receive(id, response);
+                self.processes[number].due = now;
+                return;
+            }
+            Next::Stored(id, answer) => {
                 let answer = if fault == Some(Fault::ConfirmationLost) { Err(unreachable()) } else { answer };
-                if let (Ok(StoreAnswer::Loaded(record)), Some(Mutant::SkipsLoad)) = (&answer, mutant) {
+                if let Ok(StoreAnswer::Loaded(record)) = &answer {
                     process.loaded.clone_from(record);
                 }
                 if let (Some(session), false) = (&mut process.session, fault == Some(Fault::ConfirmationSilent)) {
@@ -526,59 +557,21 @@ impl World {
                     }
                 }
                 if fault != Some(Fault::AnswerSilent) {
-                    Arc::make_mut(&mut self.oracle).answered(number);
+                    self.oracle.answered(number);
                 }
             }
         }
         self.poll(number);
     }
 
-    fn reaches_store(&mut self, number: usize, id: ExchangeId, request: &StoreRequest, fault: Option<Fault>) {
-        let process = &self.processes[number];
-        let answer = match (request, self.mutant, process.loaded.clone()) {
-            (StoreRequest::Load, Some(Mutant::SkipsLoad), Some(loaded)) => Ok(StoreAnswer::Loaded(Some(loaded))),
-            _ => self.store.answer(self.now, request, fault == Some(Fault::Stale), self.mutant),
-        };
-        let known = process.session.as_ref().and_then(Session::known_revision);
-        let idle = match &answer {
-            Ok(StoreAnswer::Loaded(record)) if record.as_ref().map(|it| it.revision) == known => process.idle + 1,
-            Ok(StoreAnswer::Lease(None)) | Err(_) => process.idle + 1,
-            Ok(StoreAnswer::Released) => process.idle,
-            Ok(_) => 0,
-        };
-        if matches!(answer, Ok(StoreAnswer::Lease(Some(_)))) {
-            self.wakes_holders(number);
-        }
-        if matches!(answer, Ok(StoreAnswer::Saved(Some(_)) | StoreAnswer::Kept)) {
-            Arc::make_mut(&mut self.oracle).saved(self.step, number, self.store.record.as_deref());
-            self.changed(Some(number));
-        }
-        self.line(number, || format!("answered {}", brief(&answer)));
-        let (content, now) = (self.store.content(&answer), self.now);
-        let process = self.process(number);
-        (process.next, process.due, process.idle) = (Next::Stored(id, answer, content), now, idle);
-    }
-
-    fn reaches_server(&mut self, number: usize, id: ExchangeId, request: Request<RequestBody>) {
-        let now = self.now;
-        self.handled.add(&(now, content(&request)));
-        let response = Arc::make_mut(&mut self.server).handle(now, request);
-        Arc::make_mut(&mut self.oracle).served(number, &response);
-        self.line(number, || format!("served {}", response.status()));
-        let process = self.process(number);
-        (process.next, process.due, process.idle) = (Next::Receive(id, response), now, 0);
-    }
-
     fn start(&mut self, number: usize) {
         let begins = number == 0 && !self.processes[number].has_crashed;
-        let server = Arc::make_mut(&mut self.server);
-        let Some(mut session) = self.episode.session(server, begins) else { return };
-        let stored = self.store.stored().filter(|_| !self.episode.is_shared());
-        let now = self.now;
-        let process = self.process(number);
+        let Some(mut session) = self.episode.session(&mut self.server, begins) else { return };
+        let process = &mut self.processes[number];
         process.ahead = process.wall;
-        if let Some(stored) = stored {
-            session.adopt(process.local(now), stored, &mut process.budget);
+        if let (false, Some(stored)) = (self.episode.is_shared(), self.store.stored()) {
+            process.given.add(&self.store.record);
+            session.adopt(process.local(self.now), stored, &mut process.budget);
         }
         process.session = Some(session);
         // No request has to be sent any more if the report was forgotten.
@@ -588,14 +581,13 @@ impl World {
     /// Lets a session act until it waits for an answer or a time.
     fn poll(&mut self, number: usize) {
         let now = self.now;
-        let process = self.process(number);
+        let process = &mut self.processes[number];
         let local = process.local(now);
         let Some(session) = &mut process.session else { return };
         if process.changes.take_if(|at| *at <= now).is_some() {
             session.store_changed();
         }
         let action = session.poll(local, &mut process.budget);
-        let ahead = process.ahead;
         let (next, due) = match action {
             Action::Send { id, request } => {
                 self.has_sent = true;
@@ -603,8 +595,7 @@ impl World {
                 self.found(found);
                 let path = request.uri().path().to_owned();
                 self.line(number, || format!("wants to send {path}"));
-                let is_announced = self.episode.is_shared();
-                Arc::make_mut(&mut self.oracle).sends(self.step, is_announced, number, now, &request);
+                self.oracle.sends(self.step, self.episode.is_shared(), number, now, &request);
                 (Next::Send(id, request), now)
             }
             Action::Store { id, request } => {
@@ -612,7 +603,7 @@ impl World {
                 (Next::Ask(id, request), now)
             }
             Action::Wait { until } => {
-                let at = until - ahead;
+                let at = until - process.ahead;
                 if until <= local {
                     self.found(Err(Violation::new(9, "waits for what has passed")));
                 }
@@ -620,7 +611,7 @@ impl World {
                 (Next::Wake, at)
             }
             Action::Stopped { reason, check_at } => {
-                let at = check_at.unwrap_or(Timestamp::MAX) - ahead;
+                let at = check_at.unwrap_or(Timestamp::MAX) - process.ahead;
                 let has_consent = self.store.record.as_ref().is_some_and(|record| record.refresh.is_some());
                 let known = self.processes[number].session.as_ref().and_then(Session::known_revision);
                 let is_shown = !self.episode.is_shared() || known == self.store.revision();
@@ -633,7 +624,7 @@ impl World {
             }
             _ => return,
         };
-        let process = self.process(number);
+        let process = &mut self.processes[number];
         while process.session.as_mut().and_then(Session::next_event).is_some() {}
         (process.next, process.due) = (next, due);
         self.hands_out(number);
@@ -642,10 +633,9 @@ impl World {
     /// The store holds another record, and every process that watches it learns of it.
     fn changed(&mut self, by: Option<usize>) {
         let at = self.store.down_until.unwrap_or(self.now).max(self.now) + WATCHED;
-        for number in 0..self.processes.len() {
-            let process = &self.processes[number];
+        for (number, process) in self.processes.iter_mut().enumerate() {
             if process.watches && process.session.is_some() && Some(number) != by && process.changes.is_none() {
-                self.process(number).changes = Some(at);
+                process.changes = Some(at);
             }
         }
     }
@@ -653,18 +643,17 @@ impl World {
     /// A process that takes the lease may be about to log in. Every process that watches the store and has something to
     /// write back learns of it. For the others it would be no news.
     fn wakes_holders(&mut self, by: usize) {
-        for number in 0..self.processes.len() {
-            let process = &self.processes[number];
+        for (number, process) in self.processes.iter_mut().enumerate() {
             let holds = || process.session.as_ref().is_some_and(Session::has_unstored_token);
-            if process.watches && number != by && process.changes.is_none() && holds() {
-                self.process(number).changes = Some(self.now + WATCHED);
+            if process.watches && number != by && holds() {
+                process.changes = Some(process.changes.unwrap_or(self.now + WATCHED));
             }
         }
     }
 
     fn pretend_to_have_stored(&mut self, number: usize) {
-        let local = self.processes[number].local(self.now);
-        let process = self.process(number);
+        let process = &mut self.processes[number];
+        let local = process.local(self.now);
         let (Next::Ask(id, request), Some(session)) = (&process.next, &mut process.session) else { return };
         let answer = match request {
             StoreRequest::Keep(_) => StoreAnswer::Kept,
@@ -672,6 +661,7 @@ impl World {
             _ => return,
         };
         session.store_answered(local, *id, Ok(answer), &mut process.budget);
+        process.given.add(&local);
         self.hands_out(number);
     }
 
@@ -680,10 +670,32 @@ impl World {
         let found = self.oracle.judge_use(self, number);
         self.found(found);
         let token = self.processes[number].token(self.now);
-        let token = token.as_ref().map(|token| token.access_token.expose());
-        if !self.oracle.has_handed_out(number, token) {
-            Arc::make_mut(&mut self.oracle).hands_out(number, token);
+        self.oracle.hands_out(number, token.as_ref().map(|token| token.access_token.expose()));
+    }
+
+    /// A digest of everything that influences the rest of the run, and of the choices that are left. Steps are not
+    /// among it: only their order counts.
+    pub(crate) fn digest(&self, left: impl Hash) -> Digest {
+        let mut digest = Digest::default();
+        for it in &self.processes {
+            let next = std::mem::discriminant(&it.next);
+            digest.add(&(
+                &it.given,
+                next,
+                it.due,
+                it.changes,
+                it.is_paused,
+                it.has_crashed,
+                it.hindered_until.max(self.now),
+                it.ahead,
+                it.wall,
+                it.idle,
+            ));
         }
+        let goes_on = self.goes_on.filter(|number| !self.processes[*number].is_waiting());
+        digest.add(&(self.now, self.next_call, self.calm_since, goes_on, self.has_sent, self.handled, left));
+        digest.add(&(&self.store, self.oracle.ordered()));
+        digest
     }
 
     fn found(&mut self, found: Result<(), Violation>) {

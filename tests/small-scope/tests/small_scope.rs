@@ -34,8 +34,7 @@ fn every_mutant_is_detected() {
 #[test]
 fn the_search_and_a_whole_run_of_each_plan_have_the_same_results() {
     // The binary compares the other episodes: `--switches 2,1` and `--switches 2,1 --each` print the same numbers.
-    let scopes = [("stored/dead", Scope::ALL), ("two/refresh", Scope([Some(2), Some(1), None]))];
-    for (episode, scope) in scopes.into_iter().chain([("two/kick", single()), ("three/host-move", single())]) {
+    for (episode, scope) in [("stored/dead", Scope::ALL), ("two/refresh", Scope([Some(2), Some(1), None]))] {
         let episode = episode.parse().unwrap();
         let (found, each) = (explore(episode, scope, None, 2), explore_each(episode, scope, None, 2));
         assert_eq!(found.totals, each.totals, "{episode}");
