@@ -153,6 +153,7 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
         json!({"endedAt": ended_at, "row": row})
     });
     let market_data_wish = object([
+        ("issuedAt?", at()),
         ("changes", count()),
         ("isOpen?", any::<bool>().prop_map(Value::from).boxed()),
         ("unfulfilled?", (0_u8..3).prop_map(Value::from).boxed()),
@@ -221,7 +222,7 @@ fn jitter() -> Jitter {
     Jitter::new(7)
 }
 
-const LEARN: [(&str, Learn); 23] = [
+const LEARN: [(&str, Learn); 24] = [
     ("a login is announced", Learn::LogIn(|_, _| {})),
     ("a login is sent", Learn::LogIn(|it, id| it.send(now(), id))),
     ("its outcome is unknown", Learn::LogIn(|it, id| it.outcome_unknown(now(), id, &mut jitter()))),
@@ -276,6 +277,7 @@ const LEARN: [(&str, Learn); 23] = [
     ("the token is verified", Learn::Record(|it| it.verified_at = Some(now()))),
     ("the followed host is wrong", Learn::Record(|it| it.followed_host_is_wrong.set())),
     ("the followed host is good", Learn::Record(|it| it.followed_host_is_wrong.clear())),
+    ("a renewal brings no market data token", Learn::Record(|it| it.market_data.not_renewed())),
     ("the password's expiry is told", Learn::Record(|it| it.password_expires_at.set(Timestamp::MIN))),
 ];
 

@@ -52,7 +52,8 @@ impl Session {
             self.exchanges.give_up();
         }
         self.withdraw_announcement();
-        self.market_data_answered(operation, grant.market_data.is_some());
+        let issued_at = self.order_of(&grant, is_newest);
+        self.market_data_answered(operation, issued_at, grant.market_data.is_some());
         // Without the server's time, a lifetime counts from a local time. So the derived expiry is as wrong as the
         // local clock.
         let is_assumed =
@@ -60,7 +61,7 @@ impl Session {
         let assumed_offset = is_assumed.then(|| grant.exchange.measured_offset());
         let mut waiting = Waiting {
             user_id: grant.user_id,
-            tokens: self.tokens_of(now, via, grant, operation, is_newest),
+            tokens: self.tokens_of(now, via, grant, operation, issued_at),
             operation,
             assumed_offset,
         };
@@ -78,32 +79,38 @@ impl Session {
         }
     }
 
-    /// An answer has brought a market data token to an OAuth session, or none.
-    pub(super) fn market_data_answered(&mut self, operation: Option<Operation>, has_token: bool) {
+    /// An answer to an OAuth session has brought an access token that was issued then, and a market data token or none.
+    fn market_data_answered(&mut self, operation: Option<Operation>, issued_at: Timestamp, has_token: bool) {
         let wish = &mut self.record.market_data;
         match operation.filter(|_| self.login.app().is_some()) {
-            Some(Operation::Refresh) => wish.exchanged(has_token),
-            Some(Operation::Renew) => wish.renewed(has_token),
+            Some(Operation::Refresh) => wish.exchanged(issued_at, has_token),
+            Some(Operation::Renew) => wish.renewed(issued_at, has_token),
             _ => {}
         }
     }
 
-    /// The tokens of an answer, completed by the known tokens.
+    /// The issue time by which the access token of an answer is compared with others.
+    fn order_of(&self, grant: &Grant, is_newest: bool) -> Timestamp {
+        let issued_at = issued_at(&grant.exchange);
+        let known = self.newest_tokens().filter(|_| is_newest);
+        let newest = |known: &Tokens| known.access.as_ref().map(|access| access.issued_at).max(known.dead_issued_at);
+        known.map_or(issued_at, |known| newer(issued_at, newest(known)))
+    }
+
+    /// The tokens of an answer, completed by the known tokens. `order` is the issue time of its access token.
     fn tokens_of(
         &self,
         now: Timestamp,
         via: Via,
         grant: Grant,
         operation: Option<Operation>,
-        is_newest: bool,
+        order: Timestamp,
     ) -> Tokens {
         let known = self.newest_tokens();
         let starts =
             operation == Some(Operation::LogIn) || self.code.is_some() || known.is_none_or(Tokens::is_forgotten);
         let known = known.cloned().unwrap_or_default();
         let issued_at = issued_at(&grant.exchange);
-        let newest = known.access.as_ref().map(|access| access.issued_at).max(known.dead_issued_at);
-        let key = if is_newest { newer(issued_at, newest) } else { issued_at };
         // A login opens another server session with its own market data token. A renewal keeps the market data token.
         let kept = known
             .access
@@ -114,7 +121,7 @@ impl Session {
         let new = grant.market_data.map(|it| MarketData { token: it.token, expires_at: it.expires_at });
         let access = Access {
             token: grant.access_token,
-            issued_at: key,
+            issued_at: order,
             expires_at: grant.expires_at,
             market_data: new.or(kept),
         };

@@ -162,8 +162,8 @@ impl Session {
                 _ => self.renewal_failed(now, exchange, meaning, trouble),
             },
         }
-        if is_verdict && exchange.operation == Operation::Renew {
-            self.market_data_answered(Some(Operation::Renew), false);
+        if is_verdict && exchange.operation == Operation::Renew && self.login.app().is_some() {
+            self.record.market_data.not_renewed();
         }
     }
 

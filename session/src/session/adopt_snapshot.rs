@@ -111,11 +111,6 @@ impl Session {
         if age.is_none_or(|age| age > FRESH) {
             self.confirm_first(now, had_token);
         }
-        // Another process announced a refresh and stored no result, so the refresh may have happened.
-        if let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|refresh| refresh.announced.is_set()) {
-            refresh.announced.clear();
-            refresh.outcome_unknown.set();
-        }
     }
 
     /// Adopts the limits of the network address. Returns the snapshot if it belongs to the session's owner.

@@ -116,6 +116,18 @@ impl Session {
             sharing.merged(is_empty || has_ended, has_none);
             sharing.judge(now);
         }
+        self.judge_announced_refresh();
+    }
+
+    /// Another process has announced a refresh, has stored no result, and no longer holds the lease. So the refresh may
+    /// have happened.
+    pub(super) fn judge_announced_refresh(&mut self) {
+        let is_own = self.persistence.announcement().is_some() || self.exchanges.in_flight.is_some();
+        let is_others = self.persistence.holds_lease() && !is_own;
+        if let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|it| is_others && it.announced.is_set()) {
+            refresh.announced.clear();
+            refresh.outcome_unknown.set();
+        }
     }
 
     /// Whether there is no token, although there was one, or a login may have brought one.

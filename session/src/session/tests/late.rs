@@ -76,6 +76,18 @@ fn a_late_refresh_token_is_used_even_after_a_renewal() {
 }
 
 #[test]
+fn a_late_refresh_token_causes_no_renewal_for_market_data_if_the_token_in_use_has_them() {
+    let with_market_data =
+        ok(r#"{"accessToken":"renewed","mdAccessToken":"market","expirationTime":"2026-11-24T16:30:00Z"}"#);
+    let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence, with_market_data]);
+    world.run(minutes(75));
+    world.session.policy = world.session.policy.with_refreshes_preferred(false);
+    world.answer_late(refreshed("at-2", "rt-2"));
+    assert_eq!(world.token().as_deref(), Some("renewed"));
+    assert_eq!(world.session.market_data_due(world.now, &world.budget), None, "{}", world.trace());
+}
+
+#[test]
 fn an_answer_to_a_renewal_does_not_restore_a_replaced_refresh_token() {
     for works in [Some(true), None] {
         let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence, Answer::Silence]).storing([]);

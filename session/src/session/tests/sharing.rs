@@ -12,7 +12,7 @@ pub(super) fn member(mut world: World) -> World {
 }
 
 /// The world at a time, after it has loaded a record that another process saved at its own time.
-fn in_step(mut world: World, minute: u64, other: &World) -> World {
+pub(super) fn in_step(mut world: World, minute: u64, other: &World) -> World {
     world.now = later(start(), minutes(minute));
     synchronize(&mut world, other);
     world
@@ -233,10 +233,23 @@ fn every_login_and_refresh_is_announced_in_the_store_first() {
 fn a_session_renews_before_it_repeats_a_refresh_announced_before_a_crash() {
     let mut crashed = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
     crashed.run(minutes(65));
-    let announced = crashed.stored.last().unwrap().clone();
-    let mut next = in_step(member(World::app([])), 65, &crashed);
-    next.session.synchronize(next.now, Some((announced, None)), &mut next.budget);
-    assert_eq!(pending(&mut next), Some(Wanted::Send(Operation::Renew)));
+    let mut next = in_step(member(World::app([token_to("renewed", 200)])), 65, &crashed);
+    next.run(minutes(66));
+    assert!(next.trace().contains("65:00 → live renewaccesstoken (at-1)"), "{}", next.trace());
+}
+
+#[test]
+fn a_refresh_of_this_process_is_not_taken_for_one_that_another_process_has_announced() {
+    let mut world = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
+    world.run(minutes(64));
+    world.now = later(start(), minutes(65));
+    world.announce();
+    for _ in ["announced", "in flight"] {
+        world.session.judge_announced_refresh();
+        assert!(!world.session.record.tokens.refresh.as_ref().unwrap().outcome_unknown.is_set());
+        world.run(minutes(65));
+    }
+    assert!(world.trace().ends_with("oauthtoken (rt-1)"), "{}", world.trace());
 }
 
 #[test]

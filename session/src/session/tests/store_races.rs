@@ -1,6 +1,6 @@
 //! A shared store that answers late, out of order, or with an unexpected answer.
 
-use super::sharing::{after, member, postponed};
+use super::sharing::{after, in_step, member, postponed};
 use super::*;
 use crate::store::Unreadable;
 
@@ -247,6 +247,26 @@ fn a_login_is_not_sent_if_another_process_has_saved_a_token_since_the_announceme
     first.run(minutes(1));
     assert_eq!(first.token().as_deref(), Some("two"), "{}", first.trace());
     assert!(!first.trace().contains('→'), "{}", first.trace());
+}
+
+#[test]
+fn an_announced_refresh_may_have_been_sent_only_if_its_process_no_longer_holds_the_lease() {
+    let mut first = member(World::app([refreshed("at-1", "rt-1")]));
+    first.run(minutes(64));
+    let mut second = in_step(member(World::app([refreshed("at-2", "rt-2")])), 64, &first);
+    first.now = later(start(), minutes(65));
+    first.announce();
+    second.now = first.now;
+    second.record = Some(stored_record(Revision(100), Ok(first.snapshot())));
+    let is_anothers =
+        |request: &StoreRequest| matches!(request, StoreRequest::Acquire(_)).then_some(Ok(StoreAnswer::Lease(None)));
+    run_with(&mut second, minutes(65), is_anothers);
+    // The first process finds another record in the store, so it does not send the refresh.
+    first.session.synchronize(first.now, Some((second.snapshot(), None)), &mut first.budget);
+    second.record = Some(stored_record(Revision(101), Ok(first.snapshot())));
+    second.session.store_changed();
+    second.run(minutes(66));
+    assert!(second.trace().contains("→ live oauthtoken (rt-1)"), "{}", second.trace());
 }
 
 #[test]
