@@ -266,7 +266,8 @@ impl fmt::Display for Shown<'_, Kept> {
             None => f.write_str("no token")?,
         }
         self.0.refresh.map_or(Ok(()), |name| write!(f, ", {name}"))?;
-        f.write_str(if self.0.announces_login { ", a login is announced" } else { "" })
+        f.write_str(if self.0.announces_login { ", a login is announced" } else { "" })?;
+        f.write_str(if self.0.announces_refresh { ", a refresh is announced" } else { "" })
     }
 }
 

@@ -250,6 +250,8 @@ pub(crate) struct Kept {
     pub refresh: Option<Name>,
     /// Whether a login is announced whose outcome is not known.
     pub announces_login: bool,
+    /// Whether a refresh is announced that has no result.
+    pub announces_refresh: bool,
 }
 
 impl Kept {
@@ -259,11 +261,18 @@ impl Kept {
             let end = text(access, "expiresAt").and_then(|text| text.parse().ok())?;
             Some((names.of(Kind::Access, text(access, "token")?), end))
         });
-        let refresh = snapshot.get("refresh").and_then(|refresh| text(refresh, "token"));
+        let refresh = snapshot.get("refresh");
+        let announced = refresh.and_then(|refresh| refresh.get("announced")?.as_u64());
+        let refresh = refresh.and_then(|refresh| text(refresh, "token"));
         let attempts = snapshot.get("logIns").and_then(|logins| logins.get("attempts")?.as_array());
         let is_announced = |attempt: &Value| text(attempt, "status") == Some("announced");
         let announces_login = attempts.is_some_and(|attempts| attempts.iter().any(is_announced));
-        Self { access, refresh: refresh.map(|text| names.of(Kind::Refresh, text)), announces_login }
+        Self {
+            access,
+            refresh: refresh.map(|text| names.of(Kind::Refresh, text)),
+            announces_login,
+            announces_refresh: announced.is_some_and(|changes| changes % 2 == 1),
+        }
     }
 }
 

@@ -273,9 +273,13 @@ impl Oracle {
         subject.is_misled = is_stale;
         let Some((number, kept)) = kept else { return };
         let Some(snapshot) = self.snapshots.get(&number) else { return };
-        subject.synchronized = Some(number);
+        let is_known = subject.synchronized.replace(number) == Some(number);
         let had_token = subject.memory.held.is_some();
         let is_another = subject.memory.merge(&snapshot.memory, kept.access.is_some());
+        // Another program has announced a refresh. It may have sent it.
+        if kept.announces_refresh && !is_known {
+            subject.memory.kept_out = Some(Operation::Refresh);
+        }
         let (memory, of_writer) = (&mut subject.memory, &snapshot.memory);
         // One renewal confirms a first token.
         memory.may_verify_start |= !had_token && subject.last_sent.is_none();
