@@ -663,6 +663,11 @@ impl Session {
         self.exchanges.in_flight.as_ref().map(|exchange| exchange.operation)
     }
 
+    /// Whether the renewal in flight was sent only to get a market data token.
+    pub(crate) fn sends_for_market_data(&self) -> bool {
+        self.exchanges.in_flight.as_ref().is_some_and(|exchange| self.is_for_market_data(exchange))
+    }
+
     fn is_resting(&self) -> bool {
         self.stopped.is_none() && self.exchanges.in_flight.is_none() && !self.persistence.is_saving()
     }

@@ -363,9 +363,11 @@ impl<N: Ord + Clone> SessionSet<N> {
         let action = match member.session.poll(now, &mut network.budget) {
             Action::Send { id, request } => {
                 if let Some(operation) = member.session.sending() {
-                    // A request for a first token extends none, also if it has waited for the budget.
+                    // A request for a first token extends none, also if it has waited for the budget. All networks
+                    // that start together renew for market data at the same time.
                     let is_first = |place: &Place| place.kind == Kind::Waiting { urgency: Timestamp::MIN };
-                    let extends = place.filter(|place| !is_first(place)).map(|place| place.operation);
+                    let is_extension = |place: &Place| !is_first(place) && !member.session.sends_for_market_data();
+                    let extends = place.filter(is_extension).map(|place| place.operation);
                     network.count_request(now, operation, extends == Some(operation));
                     if let Some(other) = extends.filter(|other| *other != operation) {
                         // A spare renewal has extended a token that was due for a refresh.

@@ -105,19 +105,25 @@ fn tokens_that_are_due_while_the_second_is_full_are_extended_in_the_next_one() {
 #[test]
 fn networks_that_start_together_keep_their_distance_although_first_tokens_wait_for_the_next_second() {
     let networks = ["a", "b", "c", "d", "e", "f"];
-    let mut world = World::new();
-    for (network, seed) in (0..100).flat_map(|seed| networks.map(|network| (network, seed))) {
-        world.set.insert(network, by_oauth(seed).with_policy(Policy::default().with_refreshes_preferred(true)));
+    for prefers_refreshes in [true, false] {
+        let policy = Policy::default().with_refreshes_preferred(prefers_refreshes);
+        let mut world = World::new();
+        for (network, seed) in (0..100).flat_map(|seed| networks.map(|network| (network, seed))) {
+            world.set.insert(network, by_oauth(seed).with_policy(policy.clone()));
+        }
+        world.run(second(10), |_| {});
+        let has_token = |world: &World| world.sent.iter().map(|sent| sent.session).collect::<BTreeSet<_>>().len();
+        assert_eq!(has_token(&world), 600);
+        world.sent.clear();
+        world.run(second(600), |_| {});
+        let mut per_second = BTreeMap::<i64, usize>::new();
+        for sent in &world.sent {
+            *per_second.entry(sent.at.duration_since(start()).as_secs()).or_default() += 1;
+        }
+        let busiest = per_second.values().copied().max();
+        assert!(
+            busiest.is_some_and(|busiest| busiest <= 3),
+            "{prefers_refreshes}, {busiest:?}: all six networks send at once"
+        );
     }
-    world.run(second(10), |_| {});
-    let has_token = |world: &World| world.sent.iter().map(|sent| sent.session).collect::<BTreeSet<_>>().len();
-    assert_eq!(has_token(&world), 600);
-    world.sent.clear();
-    world.run(second(600), |_| {});
-    let mut per_second = BTreeMap::<i64, usize>::new();
-    for sent in &world.sent {
-        *per_second.entry(sent.at.duration_since(start()).as_secs()).or_default() += 1;
-    }
-    let busiest = per_second.values().copied().max();
-    assert!(busiest.is_some_and(|busiest| busiest <= 3), "{busiest:?}: all six networks send at once");
 }
