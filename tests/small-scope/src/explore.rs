@@ -27,14 +27,14 @@ impl Scope {
     /// No more choices.
     const NOTHING: Self = Self([Some(0), None, None]);
 
-    /// The plans that take less than a minute: all plans of one process. For two, pairs of faults without switches, and
-    /// single faults with one switch. For three processes, and for a kick with its many steps, only single faults.
+    /// The plans that take less than a minute: all plans of one process. For two and three processes, pairs of faults
+    /// without switches, and single faults with one switch. For their kicks with the many steps, only single faults.
     #[must_use]
     pub fn bounded(episode: Episode) -> Self {
         match episode.shape {
             Shape::Alone | Shape::Stored => Self::ALL,
-            Shape::Two if episode.kind != Kind::Kick => Self([Some(2), Some(1), Some(0)]),
-            Shape::Two | Shape::Three => Self([Some(1), Some(0), None]),
+            Shape::Two | Shape::Three if episode.kind == Kind::Kick => Self([Some(1), Some(0), None]),
+            Shape::Two | Shape::Three => Self([Some(2), Some(1), Some(0)]),
         }
     }
 
