@@ -17,7 +17,7 @@ pub(crate) fn ten_processes_share_one_login(store: SharedStore) {
     are_one_client(store, 10, |fleet, _| fleet.start(20 * times()));
 }
 
-/// The clocks differ by up to five minutes in both directions, and are corrected after ten seconds.
+/// The clocks are between five minutes behind and four minutes ahead, and are corrected after ten seconds.
 pub(crate) fn ten_processes_with_wrong_clocks_share_one_login(store: SharedStore) {
     let ahead = |number: usize| (i64::try_from(number).unwrap() - 5) * 60;
     are_one_client(store, 10, |fleet, number| fleet.start_with_clock_that_is_set(20 * times(), ahead(number)));
