@@ -25,7 +25,7 @@ mod tokens;
 
 pub(crate) use backoff::{Jitter, LAST_RESORT_PAUSE, Moment, Pause};
 pub(crate) use logins::{AttemptId, LogIns};
-pub(crate) use market_data_wish::MarketDataWish;
+pub(crate) use market_data_wish::{IssuedToken, MarketDataWish};
 pub(crate) use merge::{Fact, Flag, Latest, is_default};
 pub(crate) use owner::Owner;
 pub use owner::OwnerMismatch;

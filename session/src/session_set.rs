@@ -363,8 +363,9 @@ impl<N: Ord + Clone> SessionSet<N> {
         let action = match member.session.poll(now, &mut network.budget) {
             Action::Send { id, request } => {
                 if let Some(operation) = member.session.sending() {
-                    // A request for a first token extends none, also if it has waited for the budget. All networks
-                    // that start together renew for market data at the same time.
+                    // A request for a first token extends none, also if it has waited for the budget. Networks that
+                    // start together renew for market data at the same time, so counting these renewals would end
+                    // the distance between the networks.
                     let is_first = |place: &Place| place.kind == Kind::Waiting { urgency: Timestamp::MIN };
                     let is_extension = |place: &Place| !is_first(place) && !member.session.sends_for_market_data();
                     let extends = place.filter(is_extension).map(|place| place.operation);

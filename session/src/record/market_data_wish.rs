@@ -9,13 +9,13 @@ use super::merge::{Fact, is_default};
 const ASKED_AT_MOST: u8 = 2;
 
 /// What the answers to an OAuth session have shown about its market data token. A merge keeps the value of the newer
-/// access token, and of two for one token the value with more changes.
+/// access token. For the same access token, the value with more changes wins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct MarketDataWish {
-    /// When the newest access token was issued whose answer counts here, by the server's clock.
+    /// The newest access token that this value takes into account.
     #[serde(skip_serializing_if = "is_default")]
-    issued_at: Option<Timestamp>,
+    of: IssuedToken,
     changes: u32,
     /// An exchange has brought no market data token, and no renewal has been answered since.
     #[serde(skip_serializing_if = "is_default")]
@@ -25,42 +25,52 @@ pub(crate) struct MarketDataWish {
     unfulfilled: u8,
 }
 
+/// Names an access token by the start of its lineage and by its issue time, both by the server's clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct IssuedToken {
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) issued_at: Option<Timestamp>,
+}
+
 impl MarketDataWish {
     /// Whether the session wants a renewal to get a market data token.
     pub(crate) fn is_open(self) -> bool {
         self.is_open
     }
 
-    /// Records the answer to an exchange. Its access token was issued at `issued_at`.
+    /// Records the answer to an exchange, which has brought the access token `of`.
     //= R-RENEW-12
-    pub(crate) fn exchanged(&mut self, issued_at: Timestamp, has_token: bool) {
+    pub(crate) fn exchanged(&mut self, of: IssuedToken, has_token: bool) {
         let unfulfilled = if has_token { 0 } else { self.unfulfilled };
-        self.set(Some(issued_at), unfulfilled < ASKED_AT_MOST && !has_token, unfulfilled);
+        self.set(of, unfulfilled < ASKED_AT_MOST && !has_token, unfulfilled);
     }
 
-    /// Records the answer to a renewal. Its access token was issued at `issued_at`.
-    pub(crate) fn renewed(&mut self, issued_at: Timestamp, has_token: bool) {
+    /// Records the answer to a renewal, which has brought the access token `of`.
+    pub(crate) fn renewed(&mut self, of: IssuedToken, has_token: bool) {
         let unfulfilled = if has_token { 0 } else { self.one_more() };
-        self.set(Some(issued_at), false, unfulfilled);
+        self.set(of, false, unfulfilled);
     }
 
     /// Records that a renewal was answered without an access token.
     pub(crate) fn not_renewed(&mut self) {
-        self.set(self.issued_at, false, self.one_more());
+        self.set(self.of, false, self.one_more());
     }
 
     fn one_more(self) -> u8 {
         self.unfulfilled.saturating_add(1).min(ASKED_AT_MOST)
     }
 
-    fn set(&mut self, issued_at: Option<Timestamp>, is_open: bool, unfulfilled: u8) {
+    fn set(&mut self, of: IssuedToken, is_open: bool, unfulfilled: u8) {
         // The answer was late: it says nothing about the token in use.
-        if issued_at < self.issued_at {
+        if of < self.of {
             return;
         }
         let is_changed = (self.is_open, self.unfulfilled) != (is_open, unfulfilled);
         let changes = self.changes.saturating_add(is_changed.into());
-        *self = Self { issued_at, changes, is_open, unfulfilled };
+        *self = Self { of, changes, is_open, unfulfilled };
     }
 }
 
@@ -74,8 +84,8 @@ impl Fact for MarketDataWish {
 mod tests {
     use super::*;
 
-    fn second(at: i64) -> Timestamp {
-        Timestamp::from_second(at).unwrap()
+    fn token(second: i64) -> IssuedToken {
+        IssuedToken { started_at: None, issued_at: Timestamp::from_second(second).ok() }
     }
 
     #[test]
@@ -83,9 +93,9 @@ mod tests {
         let mut wish = MarketDataWish::default();
         assert!(!wish.is_open());
         let mut at = 0;
-        let mut open = |answer: fn(&mut MarketDataWish, Timestamp, bool), has_token| {
+        let mut open = |answer: fn(&mut MarketDataWish, IssuedToken, bool), has_token| {
             at += 1;
-            answer(&mut wish, second(at), has_token);
+            answer(&mut wish, token(at), has_token);
             wish.is_open()
         };
         let (exchanged, renewed) = (MarketDataWish::exchanged, MarketDataWish::renewed);
@@ -100,21 +110,29 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_bring_the_token_change_only_the_time() {
+    fn answers_that_bring_the_token_change_only_its_name() {
         let mut wish = MarketDataWish::default();
-        wish.renewed(second(1), true);
-        wish.exchanged(second(2), true);
-        assert_eq!(wish, MarketDataWish { issued_at: Some(second(2)), ..MarketDataWish::default() });
+        wish.renewed(token(1), true);
+        wish.exchanged(token(2), true);
+        assert_eq!(wish, MarketDataWish { of: token(2), ..MarketDataWish::default() });
     }
 
     #[test]
     fn a_late_answer_says_nothing_about_the_token_in_use() {
         let (mut renewed, mut exchanged) = (MarketDataWish::default(), MarketDataWish::default());
-        renewed.renewed(second(2), true);
-        exchanged.exchanged(second(1), false);
+        renewed.renewed(token(2), true);
+        exchanged.exchanged(token(1), false);
         exchanged.merge(renewed);
         assert_eq!(exchanged, renewed);
-        renewed.exchanged(second(1), false);
+        renewed.exchanged(token(1), false);
         assert_eq!(exchanged, renewed);
+    }
+
+    #[test]
+    fn a_token_of_a_newer_lineage_is_newer_whatever_the_clocks_say() {
+        let mut wish = MarketDataWish::default();
+        wish.renewed(token(9), true);
+        wish.exchanged(IssuedToken { started_at: Timestamp::from_second(1).ok(), ..token(1) }, false);
+        assert!(wish.is_open());
     }
 }

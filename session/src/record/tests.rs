@@ -153,7 +153,7 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
         json!({"endedAt": ended_at, "row": row})
     });
     let market_data_wish = object([
-        ("issuedAt?", at()),
+        ("of?", object([("startedAt?", at()), ("issuedAt?", at())])),
         ("changes", count()),
         ("isOpen?", any::<bool>().prop_map(Value::from).boxed()),
         ("unfulfilled?", (0_u8..3).prop_map(Value::from).boxed()),

@@ -10,7 +10,7 @@ use super::followed_hosts::Via;
 use super::persistence::Waiting;
 use super::{EventKind, Session};
 use crate::network_budget::Operation;
-use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
+use crate::record::{Access, Fact, IssuedToken, MarketData, Refresh, Tokens, newer};
 use crate::time_arithmetic::earlier;
 
 impl Session {
@@ -52,19 +52,17 @@ impl Session {
             self.exchanges.give_up();
         }
         self.withdraw_announcement();
-        let issued_at = self.order_of(&grant, is_newest);
-        self.market_data_answered(operation, issued_at, grant.market_data.is_some());
         // Without the server's time, a lifetime counts from a local time. So the derived expiry is as wrong as the
         // local clock.
         let is_assumed =
             operation == Some(Operation::Refresh) && grant.exchange.server_time.is_none() && !self.clock.is_learnt();
         let assumed_offset = is_assumed.then(|| grant.exchange.measured_offset());
-        let mut waiting = Waiting {
-            user_id: grant.user_id,
-            tokens: self.tokens_of(now, via, grant, operation, issued_at),
-            operation,
-            assumed_offset,
-        };
+        let (user_id, has_market_data) = (grant.user_id, grant.market_data.is_some());
+        let issued_at = self.order_of(&grant, is_newest);
+        let tokens = self.tokens_of(now, via, grant, operation, issued_at);
+        let of = IssuedToken { started_at: tokens.started_at, issued_at: Some(issued_at) };
+        self.market_data_answered(operation, of, has_market_data);
+        let mut waiting = Waiting { tokens, user_id, operation, assumed_offset };
         if let Some(before) = self.persistence.waiting.take() {
             // Two answers arrived before the first one was stored.
             let mut tokens = before.tokens;
@@ -79,12 +77,12 @@ impl Session {
         }
     }
 
-    /// An answer to an OAuth session has brought an access token that was issued then, and a market data token or none.
-    fn market_data_answered(&mut self, operation: Option<Operation>, issued_at: Timestamp, has_token: bool) {
+    /// An answer to an OAuth session has brought the access token `of`, and a market data token or none.
+    fn market_data_answered(&mut self, operation: Option<Operation>, of: IssuedToken, has_token: bool) {
         let wish = &mut self.record.market_data;
         match operation.filter(|_| self.login.app().is_some()) {
-            Some(Operation::Refresh) => wish.exchanged(issued_at, has_token),
-            Some(Operation::Renew) => wish.renewed(issued_at, has_token),
+            Some(Operation::Refresh) => wish.exchanged(of, has_token),
+            Some(Operation::Renew) => wish.renewed(of, has_token),
             _ => {}
         }
     }

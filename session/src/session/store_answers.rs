@@ -83,6 +83,7 @@ impl Session {
                 Loaded::Failed(failure) => Some(failure),
                 Loaded::Unreadable => {
                     sharing.judge(now);
+                    self.judge_announced_refresh(now);
                     None
                 }
                 Loaded::Known => {
@@ -116,14 +117,14 @@ impl Session {
             sharing.merged(is_empty || has_ended, has_none);
             sharing.judge(now);
         }
-        self.judge_announced_refresh();
+        self.judge_announced_refresh(now);
     }
 
-    /// Another process has announced a refresh, has stored no result, and no longer holds the lease. So the refresh may
-    /// have happened.
-    pub(super) fn judge_announced_refresh(&mut self) {
+    /// Marks a refresh that another process has announced as one of unknown outcome, if this process now holds the
+    /// lease: the other process has stored no result.
+    pub(super) fn judge_announced_refresh(&mut self, now: Timestamp) {
         let is_own = self.persistence.announcement().is_some() || self.exchanges.in_flight.is_some();
-        let is_others = self.persistence.holds_lease() && !is_own;
+        let is_others = matches!(self.lease_holder(now), LeaseHolder::ThisProcess { .. }) && !is_own;
         if let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|it| is_others && it.announced.is_set()) {
             refresh.announced.clear();
             refresh.outcome_unknown.set();

@@ -3,7 +3,7 @@
 use tradovate_auth_core::{AuthorizationRequest, Entropy};
 
 use super::*;
-use core::array;
+use core::{array, mem};
 
 const MISMATCH: &str = r#"{"error":"invalid_client","error_description":"client_id, redirect_uri and client_secret do not match existing setup"}"#;
 
@@ -207,4 +207,37 @@ fn a_session_with_a_code_adopts_a_newer_session_after_the_exchange() {
     world.run(Duration::from_secs(10));
     world.session.synchronize(later(start(), minutes(6)), Some((newer, None)), &mut world.budget);
     assert_eq!(world.token().as_deref(), Some("at-9"));
+}
+
+/// The user consents again on a machine whose clock is right. Before, another machine used the shared store. Its clock was
+/// two hours ahead, and its answers had no `Date`.
+fn consent_after_a_clock_that_was_ahead(earlier: impl IntoIterator<Item = Answer>, forgets: bool) -> World {
+    let mut before = World::app(earlier);
+    before.now = later(start(), minutes(120));
+    before.session.policy = before.session.policy.with_refreshes_preferred(before.script.len() == 1);
+    before.run(minutes(122));
+    if forgets {
+        before.session.forget(before.now);
+    }
+    let with_market_data = r#"{"accessToken":"at-3","mdAccessToken":"market","expirationTime":"2026-11-24T15:20:00Z"}"#;
+    let mut world = world([refreshed("at-2", "rt-2"), ok(with_market_data)]);
+    world.session.policy = world.session.policy.with_refreshes_preferred(false);
+    world.session = mem::replace(&mut world.session, session()).with_shared_store(MayLogIn::WhenNeeded);
+    world.record = Some(stored_record(Revision(0), Ok(before.snapshot())));
+    world.run(minutes(5));
+    world
+}
+
+#[test]
+fn after_a_new_consent_one_renewal_brings_market_data_whatever_an_earlier_clock_said() {
+    let renewed = || ok(r#"{"accessToken":"at-1b","mdAccessToken":"market","expirationTime":"2026-11-24T17:20:00Z"}"#);
+    let refreshed = || refreshed("at-1", "rt-1");
+    for world in [
+        consent_after_a_clock_that_was_ahead([refreshed()], false),
+        consent_after_a_clock_that_was_ahead([refreshed(), renewed()], false),
+        consent_after_a_clock_that_was_ahead([refreshed(), renewed()], true),
+    ] {
+        assert_eq!(world.trace().matches("renewaccesstoken (at-2)").count(), 1, "{}", world.trace());
+        assert_eq!(world.token().as_deref(), Some("at-3"), "{}", world.trace());
+    }
 }

@@ -245,7 +245,7 @@ fn a_refresh_of_this_process_is_not_taken_for_one_that_another_process_has_annou
     world.now = later(start(), minutes(65));
     world.announce();
     for _ in ["announced", "in flight"] {
-        world.session.judge_announced_refresh();
+        world.session.judge_announced_refresh(world.now);
         assert!(!world.session.record.tokens.refresh.as_ref().unwrap().outcome_unknown.is_set());
         world.run(minutes(65));
     }

@@ -45,6 +45,11 @@ fn load_from(world: &mut World, other: &World) {
     world.record.as_mut().unwrap().revision = Revision(known.wrapping_add(1000));
 }
 
+/// Another process holds the lease.
+fn lease_of_another(request: &StoreRequest) -> Answered {
+    matches!(request, StoreRequest::Acquire(_)).then_some(Ok(StoreAnswer::Lease(None)))
+}
+
 fn down() -> StoreError {
     StoreError::new(StoreErrorKind::Unreachable, "it is down")
 }
@@ -250,7 +255,7 @@ fn a_login_is_not_sent_if_another_process_has_saved_a_token_since_the_announceme
 }
 
 #[test]
-fn an_announced_refresh_may_have_been_sent_only_if_its_process_no_longer_holds_the_lease() {
+fn an_announced_refresh_counts_as_unknown_only_for_the_process_with_the_lease() {
     let mut first = member(World::app([refreshed("at-1", "rt-1")]));
     first.run(minutes(64));
     let mut second = in_step(member(World::app([refreshed("at-2", "rt-2")])), 64, &first);
@@ -258,15 +263,54 @@ fn an_announced_refresh_may_have_been_sent_only_if_its_process_no_longer_holds_t
     first.announce();
     second.now = first.now;
     second.record = Some(stored_record(Revision(100), Ok(first.snapshot())));
-    let is_anothers =
-        |request: &StoreRequest| matches!(request, StoreRequest::Acquire(_)).then_some(Ok(StoreAnswer::Lease(None)));
-    run_with(&mut second, minutes(65), is_anothers);
+    run_with(&mut second, minutes(65), lease_of_another);
     // The first process finds another record in the store, so it does not send the refresh.
     first.session.synchronize(first.now, Some((second.snapshot(), None)), &mut first.budget);
     second.record = Some(stored_record(Revision(101), Ok(first.snapshot())));
     second.session.store_changed();
     second.run(minutes(66));
     assert!(second.trace().contains("→ live oauthtoken (rt-1)"), "{}", second.trace());
+}
+
+#[test]
+fn an_announced_refresh_may_have_been_sent_although_the_record_can_no_longer_be_read() {
+    let mut first = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
+    first.run(minutes(64));
+    let mut second = World::app([token_to("renewed", 200)]);
+    second.session = second.session.with_shared_store(MayLogIn::EvenIfUnreadable);
+    let mut second = in_step(second, 64, &first);
+    first.run(minutes(65));
+    second.now = first.now;
+    second.record = Some(stored_record(Revision(100), Ok(first.stored.last().unwrap().clone())));
+    second.session.store_changed();
+    run_with(&mut second, minutes(65), lease_of_another);
+    second.record = Some(stored_record(Revision(101), Err(Unreadable::Damaged)));
+    second.session.store_changed();
+    second.run(minutes(66));
+    assert!(second.trace().contains("→ live renewaccesstoken (at-1)"), "{}", second.trace());
+}
+
+#[test]
+fn a_lease_that_has_ended_says_nothing_about_an_announced_refresh() {
+    let mut first = member(World::app([refreshed("at-1", "rt-1")]));
+    first.run(minutes(64));
+    let mut second = in_step(member(World::app([])), 64, &first);
+    second.session.persistence.share();
+    let load = loop {
+        match second.session.poll(second.now, &mut second.budget) {
+            Action::Store { id, request: StoreRequest::Load } if second.session.persistence.holds_lease() => break id,
+            Action::Store { id, request } => second.ask_store(id, request),
+            action => panic!("{action:?}"),
+        }
+    };
+    // The machine sleeps. Its lease ends, and the first process announces a refresh.
+    first.now = later(start(), minutes(65));
+    first.announce();
+    second.now = later(start(), minutes(66));
+    let record = StoredRecord { age: Some(seconds(60)), ..stored_record(Revision(100), Ok(first.snapshot())) };
+    second.store_answers(load, Ok(StoreAnswer::Loaded(Some(record))));
+    let refresh = second.snapshot().0.record.tokens.refresh.unwrap();
+    assert!(refresh.announced.is_set() && !refresh.outcome_unknown.is_set());
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(super) struct Snapshot {
     pub(super) postponed: Option<(Count, Option<Ticket>)>,
     pause: Option<Pause>,
     pub(super) verified_at: Option<At>,
-    market_data: Option<(Option<At>, Count, bool, u8)>,
+    market_data: Option<([Option<At>; 2], Count, bool, u8)>,
     followed_host_is_wrong: Option<Count>,
     pub(super) configured_host_tried_at: Option<At>,
     pub(super) password_expires_at: Option<(Count, Option<At>)>,
@@ -127,8 +127,9 @@ impl Snapshot {
         for (name, until) in ["f-0", "f-1", "f-2"].into_iter().zip(self.refused_refresh_tokens) {
             refused = refused.field(name, until);
         }
-        let market_data = self.market_data.map(|(issued_at, changes, is_open, unfulfilled)| {
-            let wish = Object::new().field("issuedAt", issued_at).field("changes", Some(changes));
+        let market_data = self.market_data.map(|([started_at, issued_at], changes, is_open, unfulfilled)| {
+            let of = Object::new().field("startedAt", started_at).field("issuedAt", issued_at).end();
+            let wish = Object::new().field("of", Some(of)).field("changes", Some(changes));
             wish.field("isOpen", Some(is_open)).field("unfulfilled", Some(unfulfilled % 3)).end()
         });
         let closed = self.closed_endpoint.map(|gate| Object::new().field(LOG_IN, Some(gate.json())).end());
