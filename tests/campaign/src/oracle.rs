@@ -119,6 +119,8 @@ struct Subject {
     unconfirmed_at: Option<Timestamp>,
     /// The last snapshot that the session saved or loaded.
     synchronized: Option<usize>,
+    /// Whether another program has announced a refresh in that snapshot, and may have sent it.
+    sees_announced_refresh: bool,
     /// Whether the last loaded record was an earlier one.
     is_misled: bool,
     paused_until: Option<Timestamp>,
@@ -203,6 +205,7 @@ impl Oracle {
             is_store_failing: false,
             unconfirmed_at: None,
             synchronized: None,
+            sees_announced_refresh: false,
             is_misled: false,
             paused_until: None,
             has_unsaved_login: false,

@@ -203,6 +203,7 @@ impl Oracle {
         let fleet = self.fleet_of(record.program)?;
         let subject = &mut self.subjects[record.program];
         (subject.synchronized, subject.has_unsaved_login) = (Some(number), false);
+        subject.sees_announced_refresh = false;
         let fleet = &mut self.fleets[fleet];
         fleet.storage.holds(kept);
         (fleet.access, fleet.lost) = (kept.access, None);
@@ -276,9 +277,8 @@ impl Oracle {
         let is_known = subject.synchronized.replace(number) == Some(number);
         let had_token = subject.memory.held.is_some();
         let is_another = subject.memory.merge(&snapshot.memory, kept.access.is_some());
-        // Another program has announced a refresh. It may have sent it.
-        if kept.announces_refresh && !is_known {
-            subject.memory.kept_out = Some(Operation::Refresh);
+        if !is_known {
+            subject.sees_announced_refresh = kept.announces_refresh;
         }
         let (memory, of_writer) = (&mut subject.memory, &snapshot.memory);
         // One renewal confirms a first token.

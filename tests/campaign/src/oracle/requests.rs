@@ -259,6 +259,7 @@ impl Request<'_> {
         let (token, (least, most)) = (held.grant.access, self.gates.renewals(self.now));
         let what = match self.asked.operation {
             // After an announced refresh of unknown outcome, a renewal comes first.
+            Operation::Renew if subject.sees_announced_refresh => return None,
             Operation::Renew if subject.unconfirmed_at.is_some_and(|at| self.now < at + MINUTE * 2) => return None,
             Operation::Renew if subject.prefers_refreshes => "although its policy prefers refreshes",
             Operation::Renew if least >= self.spare.1 => "although the hour has no renewal to spare",
