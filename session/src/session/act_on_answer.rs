@@ -164,6 +164,7 @@ impl Session {
         }
         if is_verdict && exchange.operation == Operation::Renew && self.login.app().is_some() {
             self.record.market_data.not_renewed();
+            self.persistence.changed();
         }
     }
 

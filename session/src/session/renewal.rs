@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use jiff::Timestamp;
+use tradovate_auth_core::Error;
 
 use super::classify_answer::Meaning;
 use super::in_flight::Exchange;
@@ -167,6 +168,10 @@ impl Session {
         if meaning != Meaning::Dead {
             self.try_again(now, exchange, trouble);
         } else if exchange.generation == self.token.generation {
+            // The session can do without a renewal for market data, and the app may lack the permission for it.
+            if self.is_for_market_data(exchange) && !trouble.says_that_token_is_dead() {
+                return self.try_again(now, exchange, trouble);
+            }
             self.record.pause.end(self.moment(now));
             self.token_is_lost(now);
         }
@@ -188,5 +193,13 @@ impl Session {
                 self.report(now, EventKind::PossiblyKicked { until });
             }
         }
+    }
+}
+
+impl Trouble {
+    /// Whether the answer has one of the two texts that say that the token is dead. Another 401 does not say so.
+    //= R-STATUS-3
+    fn says_that_token_is_dead(&self) -> bool {
+        matches!(self, Self::Server(Error::Unauthorized { .. }))
     }
 }

@@ -149,13 +149,115 @@ fn no_renewal_is_sent_for_market_data_after_two_renewals_without_it() {
     assert_eq!(minutes_of(&followed), [(0, false)], "of the three exchanges, only the first is followed by a renewal");
 }
 
+/// Answers that refuse a renewal and do not say that the token is dead.
+const NOT_PERMITTED: [Case; 5] = [
+    ("200 with a text", || ok(r#"{"errorText":"Access is denied"}"#)),
+    ("401 without a body", || status(401, "")),
+    ("401 with a text", || status(401, "Access is denied")),
+    ("401 with a text in JSON", || status(401, r#"{"errorText":"Access is denied"}"#)),
+    ("401 with a page", || status(401, "<html>Unauthorized</html>")),
+];
+
+/// Runs the program for this many minutes, and asserts that it has a token at the end of each. Returns the requests that
+/// it has sent.
+fn run_with_a_token(
+    program: &mut Program,
+    count: usize,
+    case: &str,
+    mut server: impl FnMut(&Sent) -> Answer,
+) -> Vec<Sent> {
+    let run_minute = |minute| {
+        let sent = program.run(minutes(1), &mut server);
+        assert!(program.token().is_some(), "{case}: no token after minute {minute}\n{}", program.log());
+        sent
+    };
+    (1..=count).flat_map(run_minute).collect()
+}
+
 #[test]
 fn a_refused_renewal_counts_as_a_renewal_without_a_market_data_token() {
-    for refusal in [|| ok(r#"{"errorText":"Access is denied"}"#), || status(401, DEAD)] {
+    for (case, refusal) in NOT_PERMITTED {
+        let server = |sent: &Sent| if is_renewal(sent) { refusal() } else { refreshed("at", "rt") };
+        let sent = run_with_a_token(&mut Program::app(), 60, case, server);
+        assert_eq!(minutes_of(&sent), [(0, false), (0, true)], "{case}");
+    }
+}
+
+//= R-STATUS-4
+#[test]
+fn a_renewal_for_market_data_that_is_not_permitted_keeps_the_token() {
+    for (case, refusal) in NOT_PERMITTED {
         let mut program = Program::app();
-        let sent = program.run(minutes(60), |sent| if is_renewal(sent) { refusal() } else { refreshed("at", "rt") });
-        assert!(sent.iter().filter(|sent| is_renewal(sent)).count() <= 2, "{sent:?}");
-        assert!(program.token().is_some(), "{}", program.log());
+        let server = |sent: &Sent| if is_renewal(sent) { refusal() } else { refreshed("at", "rt") };
+        run_with_a_token(&mut program, 60, case, server);
+        assert_eq!(program.held().unwrap().generation, 1, "{case}");
+        assert!(!program.log().contains("the server no longer accepts the token"), "{case}: {}", program.log());
+        assert!(program.snapshot()["pause"].get("row").is_none(), "{case}: {}", program.snapshot());
+    }
+}
+
+#[test]
+fn a_user_whose_renewals_are_never_permitted_has_a_token_at_every_minute() {
+    for (case, refusal) in NOT_PERMITTED {
+        let mut program = Program::app();
+        let server = |sent: &Sent| if is_renewal(sent) { refusal() } else { refreshed("at", "rt") };
+        run_with_a_token(&mut program, 13 * 60, case, server);
+        let is_kick = |event: &EventKind| matches!(event, EventKind::PossiblyKicked { .. });
+        assert!(!program.events.iter().any(is_kick), "{case}: {}", program.log());
+    }
+}
+
+#[test]
+fn a_restart_remembers_that_a_renewal_for_market_data_was_not_permitted() {
+    let mut program = Program::new(app().with_store());
+    let server = |sent: &Sent| if is_renewal(sent) { status(401, "") } else { refreshed("at", "rt") };
+    program.run(minutes(1), server);
+    let stored: Value = serde_json::from_str(program.stored.last().unwrap()).unwrap();
+    assert_eq!(stored["marketData"], program.snapshot()["marketData"]);
+}
+
+//= R-STATUS-3
+#[test]
+fn a_renewal_for_market_data_ends_a_token_that_the_server_calls_dead() {
+    for text in [DEAD, "Expired Access Token"] {
+        let mut is_first = true;
+        let mut program = Program::app();
+        let sent = program.run(minutes(1), |sent| match is_renewal(sent) {
+            true if std::mem::take(&mut is_first) => status(401, text),
+            _ => server(sent),
+        });
+        assert_eq!(minutes_of(&sent), [(0, false), (0, true), (0, false), (0, true)], "{text}");
+        assert!(program.log().contains("the server no longer accepts the token"), "{text}: {}", program.log());
+    }
+}
+
+//= R-RENEW-11
+#[test]
+fn any_401_to_a_due_renewal_ends_the_token_although_a_market_data_token_is_wanted() {
+    for (case, refusal) in &NOT_PERMITTED[1..] {
+        let mut program = Program::app();
+        // The renewals for market data fail, so the token is still wanted when the renewal is due.
+        let sent = program.run(minutes(65), |sent| match is_renewal(sent) {
+            true if sent.at < start() + minutes(60) => status(500, ""),
+            true => refusal(),
+            false => refreshed("at", "rt"),
+        });
+        let at_the_end: Vec<_> = minutes_of(&sent).into_iter().filter(|(minute, _)| *minute > 60).collect();
+        assert_eq!(at_the_end[..2], [(64, true), (64, false)], "{case}");
+        assert!(program.log().contains("the server no longer accepts the token"), "{case}: {}", program.log());
+    }
+}
+
+//= R-RENEW-11
+#[test]
+fn any_401_to_a_verifying_renewal_ends_the_token_although_a_market_data_token_is_wanted() {
+    for (case, refusal) in &NOT_PERMITTED[1..] {
+        let mut program = Program::app();
+        program.run(minutes(5), |sent| if is_renewal(sent) { status(500, "") } else { server(sent) });
+        let (generation, denied) = (program.held().unwrap().generation, http::StatusCode::UNAUTHORIZED);
+        program.session.rejected(program.now, generation, denied, b"", &mut program.budget);
+        let sent = program.run(seconds(1), |sent| if is_renewal(sent) { refusal() } else { server(sent) });
+        assert_eq!(minutes_of(&sent)[..2], [(5, true), (5, false)], "{case}");
     }
 }
 

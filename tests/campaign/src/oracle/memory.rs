@@ -510,6 +510,11 @@ impl Memory {
         is_loss && self.lose(held.order, self.dead_since.unwrap_or(now), now, false)
     }
 
+    /// Whether a renewal that the session sends may verify the token, whatever its other purpose.
+    pub(super) fn may_be_in_question(&self) -> bool {
+        self.is_reported || self.may_verify_start || self.may_compare_clocks
+    }
+
     /// Whether the session may treat its token as ended: it was told so, the clock says so, or it has given the token
     /// up.
     pub(super) fn may_be_over(&self, held: &Held, now: Timestamp, server_now: Timestamp) -> bool {

@@ -46,6 +46,11 @@ impl Subject {
                     self.allowances.open(Cause::RefusedAgain, now);
                 }
             }
+            // Without a doubt about the token, this only shows that the app lacks a permission.
+            Says::Forbidden if sent.is_for_market_data && !self.memory.may_be_in_question() => {
+                self.memory.market_data_answered(operation, false, self.lineage(sent), now);
+                self.fails(sent, now);
+            }
             Says::Dead | Says::Forbidden if operation == Operation::Renew => {
                 self.memory.market_data_answered(operation, false, self.lineage(sent), now);
                 self.is_lost(sent, now, server_now);
