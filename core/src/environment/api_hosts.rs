@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::environment::{Purpose, Side};
 use crate::wire::ascii::all_bytes;
@@ -115,12 +115,13 @@ pub(crate) fn is_bare_hostname(text: &str) -> bool {
         && text.as_bytes().split(|byte| *byte == b'.').all(is_label)
 }
 
-/// Reads the object from the wire. `null` means absent. Other values that are not host names are refused. A duplicate
-/// key makes the whole answer invalid.
+/// Reads `apiHosts` from the wire. A value that is not an object counts as absent, because hosts only inform: without
+/// them, the answer is still good. In the object, a host may be `null`. Other values that are not host names are
+/// refused. A duplicate key makes the whole answer invalid.
 //= R-HOST-1
 impl<'de> Deserialize<'de> for ApiHosts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HostsVisitor)
+        deserializer.deserialize_any(HostsVisitor)
     }
 }
 
@@ -130,7 +131,36 @@ impl<'de> Visitor<'de> for HostsVisitor {
     type Value = ApiHosts;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of hostnames")
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<ApiHosts, E> {
+        Ok(ApiHosts::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<ApiHosts, E> {
+        Ok(ApiHosts::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<ApiHosts, E> {
+        Ok(ApiHosts::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<ApiHosts, E> {
+        Ok(ApiHosts::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<ApiHosts, E> {
+        Ok(ApiHosts::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<ApiHosts, E> {
+        Ok(ApiHosts::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ApiHosts, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(ApiHosts::default())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ApiHosts, A::Error> {
@@ -161,10 +191,19 @@ mod tests {
     use super::*;
     use alloc::string::ToString;
 
+    //= R-HOST-1
     #[test]
-    fn stored_hosts_with_duplicate_keys_or_of_another_type_are_refused() {
-        let error = |json| serde_json::from_str::<ApiHosts>(json).unwrap_err().to_string();
-        assert!(error(r#"{"demo":null,"d\u0065mo":"b.com"}"#).starts_with("a host key comes twice"));
-        assert!(error("[]").contains("expected an object of hostnames"));
+    fn hosts_that_are_not_an_object_count_as_absent() {
+        for json in
+            ["null", "true", "1", "-1", "1.5", r#""a.com""#, r#""\u0061.com""#, "[]", r#"[{"demo":"a.com"}, [1]]"#]
+        {
+            assert_eq!(serde_json::from_str::<ApiHosts>(json).unwrap(), ApiHosts::default(), "{json}");
+        }
+    }
+
+    #[test]
+    fn hosts_with_duplicate_keys_are_refused() {
+        let error = serde_json::from_str::<ApiHosts>(r#"{"demo":null,"d\u0065mo":"b.com"}"#).unwrap_err().to_string();
+        assert!(error.starts_with("a host key comes twice"));
     }
 }

@@ -31,7 +31,7 @@ object! {
         /// The next refresh token (`refresh_token`). If it is missing, the previous refresh token stays valid.
         "refresh_token" => pub refresh_token: Option<RefreshToken> = nonempty,
         /// The type of the token (`token_type`): bearer.
-        "token_type" => pub token_type: Option<String> = text,
+        "token_type" => pub token_type: Option<String> = nonempty,
         /// The lifetime of the access token, in seconds from the request (`expires_in`).
         //= R-OAUTH-5
         "expires_in" => pub expires_in: Option<u64> = lifetime,

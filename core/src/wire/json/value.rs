@@ -216,5 +216,5 @@ pub(crate) fn texts<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Vec<String>, 
 
 /// `apiHosts`.
 pub(crate) fn hosts<'de, M: MapAccess<'de>>(map: &mut M) -> Result<ApiHosts, M::Error> {
-    Ok(map.next_value::<Option<ApiHosts>>()?.unwrap_or_default())
+    map.next_value()
 }
