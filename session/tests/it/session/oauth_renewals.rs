@@ -222,9 +222,8 @@ fn a_renewal_for_market_data_ends_a_token_that_the_server_calls_dead() {
     for text in [DEAD, "Expired Access Token"] {
         let mut is_first = true;
         let mut program = Program::app();
-        let sent = program.run(minutes(1), |sent| match is_renewal(sent) {
-            true if std::mem::take(&mut is_first) => status(401, text),
-            _ => server(sent),
+        let sent = program.run(minutes(1), |sent| {
+            if is_renewal(sent) && std::mem::take(&mut is_first) { status(401, text) } else { server(sent) }
         });
         assert_eq!(minutes_of(&sent), [(0, false), (0, true), (0, false), (0, true)], "{text}");
         assert!(program.log().contains("the server no longer accepts the token"), "{text}: {}", program.log());
@@ -238,7 +237,7 @@ fn any_401_to_a_due_renewal_ends_the_token_although_a_market_data_token_is_wante
         let mut program = Program::app();
         // The renewals for market data fail, so the token is still wanted when the renewal is due.
         let sent = program.run(minutes(65), |sent| match is_renewal(sent) {
-            true if sent.at < start() + minutes(60) => status(500, ""),
+            true if sent.at <= start() + minutes(60) => status(500, ""),
             true => refusal(),
             false => refreshed("at", "rt"),
         });
