@@ -109,7 +109,7 @@ fn networks_that_start_together_keep_their_distance_although_first_tokens_wait_f
         let policy = Policy::default().with_refreshes_preferred(prefers_refreshes);
         let mut world = World::new();
         for (network, seed) in (0..100).flat_map(|seed| networks.map(|network| (network, seed))) {
-            world.set.insert(network, by_oauth(seed).with_policy(policy.clone()));
+            world.set.insert(network, by_oauth(seed).with_policy(policy));
         }
         world.run(second(10), |_| {});
         let has_token = |world: &World| world.sent.iter().map(|sent| sent.session).collect::<BTreeSet<_>>().len();
