@@ -24,6 +24,18 @@ fn trusted_hosts_are_followed_and_reported_and_other_hosts_are_not_used() {
     assert_eq!(base.host(), "md-demo.tradovateapi.com");
 }
 
+//= R-HOST-1
+#[test]
+fn a_login_whose_hosts_are_not_an_object_is_not_repeated() {
+    for hosts in ["[]", "true", "1", r#""acme.ninjatrader.com""#] {
+        let mut world = World::user([token_with_hosts("one", 80, hosts)]);
+        assert_eq!(
+            world.run(minutes(10)).trace(),
+            "     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z"
+        );
+    }
+}
+
 #[test]
 fn a_trusted_redirect_is_followed_with_body_and_token() {
     let mut world = World::user([
