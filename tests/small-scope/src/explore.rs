@@ -28,8 +28,8 @@ impl Scope {
     const NOTHING: Self = Self([Some(0), None, None]);
 
     /// The plans that take less than a minute: all plans of one process. For two and three processes, pairs of faults
-    /// without switches, and single faults with one switch. For kicks of two or three processes, only single faults, because
-    /// a kick has many steps.
+    /// without switches, and single faults with one switch. For kicks of two or three processes, only single faults,
+    /// because a kick has many steps.
     #[must_use]
     pub fn bounded(episode: Episode) -> Self {
         match episode.shape {
